@@ -1,0 +1,12 @@
+import org.jspecify.annotations.NullMarked;
+
+/** The command line. */
+@NullMarked
+module org.quern.app {
+  requires org.quern;
+  requires info.picocli;
+  requires me.tongfei.progressbar;
+  requires xchart;
+  requires tools.jackson.databind;
+  requires static org.jspecify;
+}

@@ -1,0 +1,14 @@
+import org.jspecify.annotations.NullMarked;
+
+/** Graphs, plans, programs and the walkers that run them; models, training and text around them. */
+@NullMarked
+module org.quern {
+  requires org.quern.bindings;
+  requires tools.jackson.databind;
+  requires ai.djl.api;
+  requires ai.djl.tokenizers;
+  requires static jdk.incubator.vector;
+  requires static org.jspecify;
+
+  exports org.quern.ir;
+}

@@ -1,0 +1,53 @@
+#!/bin/sh
+# check-library.sh LIBRARY OBJECTS TIERS: fails if the library needs more than the C library, or if
+# an object of one tier holds instructions of a higher one. Without readelf or objdump the part that
+# needs it is left out.
+library=$1
+objects=$2
+tiers=$3
+
+if command -v "${READELF:-readelf}" >/dev/null 2>&1; then
+  for needed in $("${READELF:-readelf}" -d "$library" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p'); do
+    case $needed in
+      libc.so* | libm.so* | libpthread.so* | ld-linux* | libc.musl-* | ld-musl-*) ;;
+      *)
+        echo "libquern.so may need the C library only, but it needs $needed too." >&2
+        exit 1
+        ;;
+    esac
+  done
+fi
+
+# holds PATTERN FOLDER: the objects under FOLDER whose code mentions PATTERN.
+holds() {
+  [ -d "$2" ] || return 0
+  find "$2" -name '*.o' | sort | while read -r object; do
+    if "${OBJDUMP:-objdump}" -d --no-show-raw-insn "$object" | grep -qE "$1"; then
+      echo "$object"
+    fi
+  done
+}
+
+if [ "$(uname -m)" = x86_64 ] && command -v "${OBJDUMP:-objdump}" >/dev/null 2>&1; then
+  found=$(holds '%zmm|%k[1-7]\b' "$objects/base"; holds '%zmm|%k[1-7]\b' "$objects/scalar"; holds '%zmm|%k[1-7]\b' "$objects/avx2")
+  if [ -n "$found" ]; then
+    echo "AVX-512 instructions outside of the avx512 tier:" $found >&2
+    exit 1
+  fi
+  # The dispatcher reads XCR0 with xgetbv, but no base or scalar code computes with ymm registers.
+  found=$(holds '%ymm' "$objects/base"; holds '%ymm' "$objects/scalar")
+  if [ -n "$found" ]; then
+    echo "AVX instructions outside of the avx2 and avx512 tiers:" $found >&2
+    exit 1
+  fi
+  # An empty comparison is no check: a tier with kernels has to use its registers somewhere.
+  for pair in avx2:ymm avx512:zmm; do
+    tier=${pair%:*}
+    case " $tiers " in *" $tier "*) ;; *) continue ;; esac
+    if [ -n "$(find "$objects/$tier" -name '*.o' 2>/dev/null | head -1)" ] &&
+      [ -z "$(holds "%${pair#*:}" "$objects/$tier")" ]; then
+      echo "No object of the $tier tier uses ${pair#*:} registers: is it compiled with the right flags?" >&2
+      exit 1
+    fi
+  done
+fi
