@@ -8,7 +8,7 @@ module org.quern {
   requires ai.djl.api;
   requires ai.djl.tokenizers;
   requires static jdk.incubator.vector;
-  requires static org.jspecify;
+  requires static transitive org.jspecify;
 
   exports org.quern.ir;
 }
