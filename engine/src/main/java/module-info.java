@@ -11,4 +11,5 @@ module org.quern {
   requires static transitive org.jspecify;
 
   exports org.quern.ir;
+  exports org.quern.ir.op;
 }
