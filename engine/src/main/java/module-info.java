@@ -10,6 +10,6 @@ module org.quern {
   requires static jdk.incubator.vector;
   requires static transitive org.jspecify;
 
+  exports org.quern.format;
   exports org.quern.ir;
-  exports org.quern.ir.op;
 }
