@@ -1,7 +1,14 @@
 import org.jspecify.annotations.NullMarked;
 
-/** Finds, verifies and loads native libraries, and binds the symbols of libquern. */
+/**
+ * Finds, verifies, places and loads native libraries that travel inside jars, and binds to Quern's.
+ *
+ * <p>Needs {@code --enable-native-access=org.quern.bindings}, or {@code ALL-UNNAMED} on the class
+ * path.
+ */
 @NullMarked
 module org.quern.bindings {
   requires static transitive org.jspecify;
+
+  exports org.quern.bindings;
 }

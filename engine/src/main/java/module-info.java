@@ -12,4 +12,5 @@ module org.quern {
 
   exports org.quern.format;
   exports org.quern.ir;
+  exports org.quern.ir.op;
 }

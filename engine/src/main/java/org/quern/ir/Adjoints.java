@@ -1,0 +1,88 @@
+package org.quern.ir;
+
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import org.quern.ir.op.Add;
+
+/**
+ * Reverse-mode differentiation: walks a graph backwards and appends to it the nodes that compute
+ * the gradient of one scalar. Activations' gradients are made by their only contribution or the sum
+ * of several; parameters' gradients live in {@link Region#GRADIENTS} and kernels add to them.
+ */
+public final class Adjoints {
+  private final Graph graph;
+  private final Map<Integer, Value> gradients = new HashMap<>();
+  private final Set<Integer> wanted = new HashSet<>();
+
+  private Adjoints(Graph graph) {
+    this.graph = graph;
+  }
+
+  /**
+   * Appends the backward pass of {@code loss}, the output of a node that starts its own gradient.
+   */
+  static void append(Graph graph, Value loss) {
+    Adjoints adjoints = new Adjoints(graph);
+    List<Node> forward = List.copyOf(graph.nodes());
+    for (Node node : forward) {
+      if (node.inputs().stream().anyMatch(adjoints::wants)) {
+        node.outputs().forEach(output -> adjoints.wanted.add(output.id()));
+      }
+    }
+    if (!adjoints.wants(loss)) {
+      throw new GraphException("The loss depends on no parameter: there is nothing to train.");
+    }
+    for (Node node : forward.reversed()) {
+      boolean reached =
+          node.outputs().stream()
+              .anyMatch(output -> output.id() == loss.id() || adjoints.reaches(output));
+      if (reached && node.inputs().stream().anyMatch(adjoints::wants)) {
+        node.op().adjoint(node, adjoints);
+      }
+    }
+  }
+
+  /** The graph that is appended to. */
+  public Graph graph() {
+    return graph;
+  }
+
+  /** Whether the gradient of {@code value} is needed. */
+  public boolean wants(Value value) {
+    return !value.isNone()
+        && (value.region() == Region.PARAMETERS || wanted.contains(value.root().id()));
+  }
+
+  /** Whether the loss depends on {@code value}, so that {@link #of} has an answer. */
+  public boolean reaches(Value value) {
+    return gradients.containsKey(value.root().id());
+  }
+
+  /** The gradient of an activation that later nodes read, in the shape of {@code value}. */
+  public Value of(Value value) {
+    Value gradient = gradients.get(value.root().id());
+    if (gradient == null) {
+      throw new GraphException("The loss does not depend on " + value + ".");
+    }
+    return gradient.view(value.shape());
+  }
+
+  /** Adds a contribution to the gradient of an activation. */
+  public void add(Value value, Value contribution) {
+    Value shaped = contribution.view(value.root().shape());
+    Value sum = gradients.get(value.root().id());
+    gradients.put(value.root().id(), sum == null ? shaped : Add.apply(graph, sum, shaped));
+  }
+
+  /**
+   * The accumulator that a kernel adds a parameter's gradient to; none for {@link Value#NONE}.
+   *
+   * @throws GraphException if {@code value} is not a parameter
+   */
+  public Value accumulator(Value value) {
+    return value.isNone() ? Value.NONE : graph.gradient(value);
+  }
+}

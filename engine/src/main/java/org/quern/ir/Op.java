@@ -1,0 +1,55 @@
+package org.quern.ir;
+
+import java.util.List;
+
+/**
+ * An operation: its shape rule, cost, adjoint and the kernel call it becomes. Implementations are
+ * records of its attributes, one file an operation, in {@code org.quern.ir.op}.
+ */
+public interface Op {
+  /** A value that an operation will make. */
+  record Output(DType dtype, Shape shape) {
+    /** An F32 output. */
+    public static Output f32(Shape shape) {
+      return new Output(DType.F32, shape);
+    }
+  }
+
+  /** The operation's name: that of its class, {@code LayerNorm} or {@code LayerNorm.Backward}. */
+  default String name() {
+    Class<?> type = getClass();
+    Class<?> outer = type.getEnclosingClass();
+    return (outer == null ? "" : outer.getSimpleName() + ".") + type.getSimpleName();
+  }
+
+  /**
+   * Checks the inputs and gives what the operation makes of them.
+   *
+   * @throws GraphException if they do not fit: says which operand, its shape and what would fit
+   */
+  List<Output> outputs(List<Value> inputs);
+
+  /** The kernel that does the work. */
+  Kernel kernel();
+
+  /** Writes the operands of the kernel call. */
+  void lower(Node node, RecordWriter record);
+
+  /** What the node asks of the machine. */
+  Cost cost(Node node);
+
+  /** Appends the nodes that carry the gradient of the outputs to the inputs. */
+  default void adjoint(Node node, Adjoints adjoints) {
+    throw new GraphException(name() + " has no gradient; it cannot stand in a graph to train.");
+  }
+
+  /** Whether the operation writes input {@code index} as well as reading it. */
+  default boolean updates(int index) {
+    return false;
+  }
+
+  /** The inputs, by index, whose memory output {@code output} may take over. */
+  default int[] inPlace(int output) {
+    return new int[0];
+  }
+}

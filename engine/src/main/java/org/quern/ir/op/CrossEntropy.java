@@ -1,0 +1,144 @@
+package org.quern.ir.op;
+
+import java.util.List;
+import org.quern.ir.Adjoints;
+import org.quern.ir.Cost;
+import org.quern.ir.DType;
+import org.quern.ir.Graph;
+import org.quern.ir.Kernel;
+import org.quern.ir.Node;
+import org.quern.ir.Op;
+import org.quern.ir.RecordWriter;
+import org.quern.ir.Shape;
+import org.quern.ir.Value;
+
+/**
+ * The negative log-likelihood of each label under the softmax of its row of logits, in nats: {@code
+ * losses[n] = log(sum(exp(logits[n]))) - logits[n, labels[n]]}; zero where the label is {@link
+ * #IGNORED}.
+ *
+ * <p>Inputs: logits {@code [..., V]}, labels {@code [...]} I32. Outputs: losses {@code [N]}, the
+ * logarithm of each row's sum {@code [N]}.
+ */
+public record CrossEntropy() implements Op {
+  /** A label that counts for nothing. */
+  public static final int IGNORED = -100;
+
+  /**
+   * Appends the loss: a scalar, the sum over the rows times the step block's loss scale, which is
+   * one over the number of counted labels.
+   */
+  public static Value loss(Graph graph, Value logits, Value labels) {
+    Value losses = graph.apply(new CrossEntropy(), logits, labels);
+    return graph.apply(new Sum(), losses);
+  }
+
+  @Override
+  public List<Output> outputs(List<Value> inputs) {
+    Value logits = inputs.get(0);
+    Value labels = inputs.get(1);
+    Checks.f32(this, logits);
+    Checks.type(this, "labels", labels, DType.I32);
+    Checks.elements(this, "labels", labels, logits.shape().rows());
+    Output row = Output.f32(Shape.of(logits.shape().rows()));
+    return List.of(row, row);
+  }
+
+  @Override
+  public Kernel kernel() {
+    return Kernel.CROSS_ENTROPY_F32;
+  }
+
+  @Override
+  public void lower(Node node, RecordWriter record) {
+    Value logits = node.input(0);
+    record.pointer(node.output(0));
+    record.pointer(node.output(1));
+    record.pointer(logits);
+    record.pointer(node.input(1));
+    record.integers(logits.shape().rows(), logits.shape().last());
+  }
+
+  @Override
+  public Cost cost(Node node) {
+    return Cost.streaming(node, 12 * node.input(0).shape().elements());
+  }
+
+  @Override
+  public void adjoint(Node node, Adjoints adjoints) {
+    Value logits = node.input(0);
+    adjoints.add(
+        logits, adjoints.graph().apply(new Backward(), logits, node.input(1), node.output(1)));
+  }
+
+  /**
+   * {@code dlogits = (softmax(logits) - onehot(label)) * loss scale}. Inputs: logits, labels, the
+   * rows' logarithms. Output: dlogits.
+   */
+  public record Backward() implements Op {
+    @Override
+    public List<Output> outputs(List<Value> inputs) {
+      return List.of(Output.f32(inputs.get(0).shape()));
+    }
+
+    @Override
+    public Kernel kernel() {
+      return Kernel.CROSS_ENTROPY_BACKWARD_F32;
+    }
+
+    @Override
+    public int[] inPlace(int output) {
+      return new int[] {0};
+    }
+
+    @Override
+    public void lower(Node node, RecordWriter record) {
+      Value logits = node.input(0);
+      record.pointer(node.output(0));
+      record.pointer(logits);
+      record.pointer(node.input(1));
+      record.pointer(node.input(2));
+      record.integers(logits.shape().rows(), logits.shape().last());
+    }
+
+    @Override
+    public Cost cost(Node node) {
+      return Cost.streaming(node, 12 * node.input(0).shape().elements());
+    }
+  }
+
+  /**
+   * The sum of the rows' losses times the step block's loss scale. Input: {@code [N]}. Output:
+   * {@code [1]}.
+   */
+  public record Sum() implements Op {
+    @Override
+    public List<Output> outputs(List<Value> inputs) {
+      Checks.f32(this, inputs.get(0));
+      return List.of(Output.f32(Shape.of(1)));
+    }
+
+    @Override
+    public Kernel kernel() {
+      return Kernel.LOSS_SUM_F32;
+    }
+
+    @Override
+    public void lower(Node node, RecordWriter record) {
+      record.pointer(node.output(0));
+      record.pointer(node.input(0));
+      record.integer(node.input(0).shape().elements());
+    }
+
+    @Override
+    public Cost cost(Node node) {
+      return Cost.streaming(node, node.input(0).shape().elements());
+    }
+
+    /** The rows' gradient is the loss scale, which {@link Backward} multiplies by itself. */
+    @Override
+    public void adjoint(Node node, Adjoints adjoints) {
+      adjoints.add(node.input(0), node.input(0));
+    }
+  }
+}

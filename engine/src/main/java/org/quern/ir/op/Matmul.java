@@ -1,0 +1,191 @@
+package org.quern.ir.op;
+
+import java.util.List;
+import org.quern.ir.Adjoints;
+import org.quern.ir.Cost;
+import org.quern.ir.Graph;
+import org.quern.ir.Kernel;
+import org.quern.ir.Node;
+import org.quern.ir.Op;
+import org.quern.ir.RecordWriter;
+import org.quern.ir.Shape;
+import org.quern.ir.Value;
+
+/**
+ * A matrix product with bias: {@code out = x op(weight) + bias}, a row of x being its innermost
+ * dimension.
+ *
+ * <p>Inputs: x {@code [..., K]}, weight, bias {@code [N]} or none. Output: {@code [..., N]}.
+ *
+ * @param transposed whether weight is {@code [N, K]}, as in PyTorch's Linear; else it is {@code [K,
+ *     N]}, as in GPT-2's Conv1D
+ */
+public record Matmul(boolean transposed) implements Op {
+  private static final int TRANSPOSE_A = 1;
+  private static final int TRANSPOSE_B = 2;
+  private static final int ACCUMULATE = 4;
+
+  /** Appends {@code x weight^T + bias}, weight {@code [out, in]}. */
+  public static Value linear(Graph graph, Value x, Value weight, Value bias) {
+    return graph.apply(new Matmul(true), x, weight, bias);
+  }
+
+  /** Appends {@code x weight + bias}, weight {@code [in, out]}. */
+  public static Value conv1d(Graph graph, Value x, Value weight, Value bias) {
+    return graph.apply(new Matmul(false), x, weight, bias);
+  }
+
+  @Override
+  public List<Output> outputs(List<Value> inputs) {
+    Value x = inputs.get(0);
+    Value weight = inputs.get(1);
+    Checks.f32(this, x, weight, inputs.get(2));
+    Checks.that(weight.shape().rank() == 2, this, "the weight must be a matrix", weight);
+    int inner = weight.shape().dimension(transposed ? 1 : 0);
+    int columns = weight.shape().dimension(transposed ? 0 : 1);
+    Checks.that(x.shape().last() == inner, this, "x must have rows of " + inner, x);
+    Checks.optionalElements(this, "bias", inputs.get(2), columns);
+    return List.of(Output.f32(x.shape().withLast(columns)));
+  }
+
+  @Override
+  public Kernel kernel() {
+    return Kernel.MATMUL_F32;
+  }
+
+  @Override
+  public void lower(Node node, RecordWriter record) {
+    Value x = node.input(0);
+    Value weight = node.input(1);
+    Value out = node.output(0);
+    record.pointer(out);
+    record.pointer(x);
+    record.pointer(weight);
+    record.pointer(node.input(2));
+    record.integers(
+        x.shape().rows(),
+        out.shape().last(),
+        x.shape().last(),
+        x.shape().last(),
+        weight.shape().last(),
+        out.shape().last(),
+        transposed ? TRANSPOSE_B : 0);
+  }
+
+  @Override
+  public Cost cost(Node node) {
+    Value out = node.output(0);
+    return Cost.streaming(node, 2 * out.shape().elements() * node.input(0).shape().last());
+  }
+
+  @Override
+  public void adjoint(Node node, Adjoints adjoints) {
+    Graph graph = adjoints.graph();
+    Value x = node.input(0);
+    Value weight = node.input(1);
+    Value bias = node.input(2);
+    Value gradient = adjoints.of(node.output(0));
+    if (adjoints.wants(weight)) {
+      graph.append(
+          new WeightGradient(transposed), List.of(gradient, x, adjoints.accumulator(weight)));
+    }
+    if (adjoints.wants(bias)) {
+      graph.append(new ColumnSum(), List.of(gradient, adjoints.accumulator(bias)));
+    }
+    if (adjoints.wants(x)) {
+      adjoints.add(x, graph.apply(new InputGradient(transposed), gradient, weight));
+    }
+  }
+
+  /**
+   * {@code dx = dout op(weight)^T}. Inputs: dout {@code [..., N]}, weight. Output: {@code [...,
+   * K]}.
+   *
+   * @param transposed as in {@link Matmul}
+   */
+  public record InputGradient(boolean transposed) implements Op {
+    @Override
+    public List<Output> outputs(List<Value> inputs) {
+      int inner = inputs.get(1).shape().dimension(transposed ? 1 : 0);
+      return List.of(Output.f32(inputs.get(0).shape().withLast(inner)));
+    }
+
+    @Override
+    public Kernel kernel() {
+      return Kernel.MATMUL_F32;
+    }
+
+    @Override
+    public void lower(Node node, RecordWriter record) {
+      Value gradient = node.input(0);
+      Value weight = node.input(1);
+      Value out = node.output(0);
+      record.pointer(out);
+      record.pointer(gradient);
+      record.pointer(weight);
+      record.pointer(Value.NONE);
+      record.integers(
+          gradient.shape().rows(),
+          out.shape().last(),
+          gradient.shape().last(),
+          gradient.shape().last(),
+          weight.shape().last(),
+          out.shape().last(),
+          transposed ? 0 : TRANSPOSE_B);
+    }
+
+    @Override
+    public Cost cost(Node node) {
+      Value out = node.output(0);
+      return Cost.streaming(node, 2 * out.shape().elements() * node.input(0).shape().last());
+    }
+  }
+
+  /**
+   * {@code dweight += dout^T x} (transposed weight) or {@code x^T dout}. Inputs: dout {@code [...,
+   * N]}, x {@code [..., K]}, accumulator of the weight.
+   *
+   * @param transposed as in {@link Matmul}
+   */
+  public record WeightGradient(boolean transposed) implements Op {
+    @Override
+    public List<Output> outputs(List<Value> inputs) {
+      return List.of();
+    }
+
+    @Override
+    public Kernel kernel() {
+      return Kernel.MATMUL_F32;
+    }
+
+    @Override
+    public boolean updates(int index) {
+      return index == 2;
+    }
+
+    @Override
+    public void lower(Node node, RecordWriter record) {
+      Value a = node.input(transposed ? 0 : 1);
+      Value b = node.input(transposed ? 1 : 0);
+      Shape shape = node.input(2).shape();
+      record.pointer(node.input(2));
+      record.pointer(a);
+      record.pointer(b);
+      record.pointer(Value.NONE);
+      record.integers(
+          shape.dimension(0),
+          shape.dimension(1),
+          a.shape().rows(),
+          a.shape().last(),
+          b.shape().last(),
+          shape.last(),
+          TRANSPOSE_A | ACCUMULATE);
+    }
+
+    @Override
+    public Cost cost(Node node) {
+      Value gradient = node.input(0);
+      return Cost.streaming(node, 2 * gradient.shape().elements() * node.input(1).shape().last());
+    }
+  }
+}

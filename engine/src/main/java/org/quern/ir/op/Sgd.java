@@ -1,0 +1,58 @@
+package org.quern.ir.op;
+
+import java.util.List;
+import org.quern.ir.Cost;
+import org.quern.ir.Graph;
+import org.quern.ir.Kernel;
+import org.quern.ir.Node;
+import org.quern.ir.Op;
+import org.quern.ir.RecordWriter;
+import org.quern.ir.Region;
+import org.quern.ir.Value;
+
+/**
+ * Stochastic gradient descent with momentum (Polyak 1964), as PyTorch's SGD computes it, the
+ * learning rate from the step block. It clears the gradient as it goes.
+ *
+ * <p>Inputs, all updated: parameter, gradient, momentum.
+ *
+ * @param momentum the share of the last update that is kept
+ * @param weightDecay times the parameter: added to the gradient
+ */
+public record Sgd(float momentum, float weightDecay) implements Op {
+  /** Appends the update of one parameter. */
+  public void apply(Graph graph, String parameter) {
+    Value value = graph.parameter(parameter);
+    graph.append(
+        this,
+        List.of(value, graph.gradient(value), graph.modelValue(Region.FIRST_MOMENTS, parameter)));
+  }
+
+  @Override
+  public List<Output> outputs(List<Value> inputs) {
+    return List.of();
+  }
+
+  @Override
+  public Kernel kernel() {
+    return Kernel.SGD_F32;
+  }
+
+  @Override
+  public boolean updates(int index) {
+    return true;
+  }
+
+  @Override
+  public void lower(Node node, RecordWriter record) {
+    node.inputs().forEach(record::pointer);
+    record.integer(node.input(0).shape().elements());
+    record.real(momentum);
+    record.real(weightDecay);
+  }
+
+  @Override
+  public Cost cost(Node node) {
+    return new Cost(6 * node.input(0).shape().elements(), 6 * node.input(0).bytes());
+  }
+}
