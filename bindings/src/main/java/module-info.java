@@ -11,4 +11,5 @@ module org.quern.bindings {
   requires static transitive org.jspecify;
 
   exports org.quern.bindings;
+  exports org.quern.bindings.quern;
 }

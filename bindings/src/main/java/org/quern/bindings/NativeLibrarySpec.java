@@ -37,7 +37,12 @@ public record NativeLibrarySpec(String name, ClassLoader resources, List<String>
 
   /** The same library, refused if it lacks one of these symbols. */
   public NativeLibrarySpec requiring(String... symbols) {
-    return new NativeLibrarySpec(name, resources, List.of(symbols));
+    return requiring(List.of(symbols));
+  }
+
+  /** The same library, refused if it lacks one of these symbols. */
+  public NativeLibrarySpec requiring(List<String> symbols) {
+    return new NativeLibrarySpec(name, resources, symbols);
   }
 
   /** {@code <name>.native}: the system property that, set to {@code off}, refuses the library. */
