@@ -1,0 +1,33 @@
+/* What the tiers of 8 and 16 lanes share, in GCC's vector extensions. See simd.h. */
+#ifndef QUERN_SIMD_VECTOR_H
+#define QUERN_SIMD_VECTOR_H
+
+typedef float vfloat __attribute__((vector_size(4 * QUERN_LANES)));
+typedef int32_t vint __attribute__((vector_size(4 * QUERN_LANES)));
+typedef uint32_t vuint __attribute__((vector_size(4 * QUERN_LANES)));
+typedef float vfloat_unaligned
+    __attribute__((vector_size(4 * QUERN_LANES), aligned(4), may_alias));
+typedef int32_t vint_unaligned
+    __attribute__((vector_size(4 * QUERN_LANES), aligned(4), may_alias));
+
+QUERN_INLINE vfloat v_splat(float x) { return x - (vfloat){0}; }
+QUERN_INLINE vint vi_splat(int32_t x) { return x - (vint){0}; }
+QUERN_INLINE vfloat v_load(const float *p) { return *(const vfloat_unaligned *)p; }
+QUERN_INLINE void v_store(float *p, vfloat x) { *(vfloat_unaligned *)p = x; }
+QUERN_INLINE vint vi_load(const int32_t *p) { return *(const vint_unaligned *)p; }
+QUERN_INLINE void vi_store(int32_t *p, vint x) { *(vint_unaligned *)p = x; }
+
+QUERN_INLINE vint v_bits(vfloat x) { return (vint)x; }
+QUERN_INLINE vfloat v_of_bits(vint bits) { return (vfloat)bits; }
+QUERN_INLINE vfloat v_floats(vint x) { return __builtin_convertvector(x, vfloat); }
+QUERN_INLINE vint vi_shift_left(vint x, int n) { return (vint)((vuint)x << n); }
+QUERN_INLINE vint vi_shift_right(vint x, int n) { return x >> n; }
+
+QUERN_INLINE vint v_less(vfloat a, vfloat b) { return a < b; }
+QUERN_INLINE vint v_less_equal(vfloat a, vfloat b) { return a <= b; }
+QUERN_INLINE vint v_equal(vfloat a, vfloat b) { return a == b; }
+QUERN_INLINE vfloat v_select(vint mask, vfloat a, vfloat b) {
+    return (vfloat)((mask & (vint)a) | (~mask & (vint)b));
+}
+
+#endif

@@ -1,0 +1,15 @@
+/* Eight lanes. */
+#if defined(__x86_64__)
+#pragma GCC target("avx2,fma")
+#define QUERN_ISA avx2
+#define QUERN_ISA_avx2 1
+#include "simd_cases.h"
+
+int main(void) {
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return run_cases();
+    printf("skipped: this CPU lacks AVX2\n");
+    return 0;
+}
+#else
+int main(void) { return 0; }
+#endif
