@@ -13,4 +13,6 @@ module org.quern {
   exports org.quern.format;
   exports org.quern.ir;
   exports org.quern.ir.op;
+  exports org.quern.memory;
+  exports org.quern.plan;
 }

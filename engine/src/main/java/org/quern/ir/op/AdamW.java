@@ -14,7 +14,8 @@ import org.quern.ir.Value;
  * Adam with decoupled weight decay (Loshchilov and Hutter 2019, algorithm 2), the learning rate and
  * the step from the step block. It clears the gradient as it goes.
  *
- * <p>Inputs, all updated: parameter, gradient, first moment, second moment.
+ * <p>Inputs: parameter, gradient, first moment, second moment, all updated, and the gradients'
+ * norm, which must be there before the step block's clipping factor is read.
  *
  * @param beta1 decay of the first moment
  * @param beta2 decay of the second moment
@@ -23,7 +24,7 @@ import org.quern.ir.Value;
  */
 public record AdamW(float beta1, float beta2, float epsilon, float weightDecay) implements Op {
   /** Appends the update of one parameter. */
-  public void apply(Graph graph, String parameter) {
+  public void apply(Graph graph, String parameter, Value norm) {
     Value value = graph.parameter(parameter);
     graph.append(
         this,
@@ -31,7 +32,8 @@ public record AdamW(float beta1, float beta2, float epsilon, float weightDecay) 
             value,
             graph.gradient(value),
             graph.modelValue(Region.FIRST_MOMENTS, parameter),
-            graph.modelValue(Region.SECOND_MOMENTS, parameter)));
+            graph.modelValue(Region.SECOND_MOMENTS, parameter),
+            norm));
   }
 
   @Override
@@ -46,12 +48,12 @@ public record AdamW(float beta1, float beta2, float epsilon, float weightDecay) 
 
   @Override
   public boolean updates(int index) {
-    return true;
+    return index < 4;
   }
 
   @Override
   public void lower(Node node, RecordWriter record) {
-    node.inputs().forEach(record::pointer);
+    node.inputs().subList(0, 4).forEach(record::pointer);
     record.integer(node.input(0).shape().elements());
     record.real(beta1);
     record.real(beta2);

@@ -14,18 +14,20 @@ import org.quern.ir.Value;
  * Stochastic gradient descent with momentum (Polyak 1964), as PyTorch's SGD computes it, the
  * learning rate from the step block. It clears the gradient as it goes.
  *
- * <p>Inputs, all updated: parameter, gradient, momentum.
+ * <p>Inputs: parameter, gradient, momentum, all updated, and the gradients' norm, which must be
+ * there before the step block's clipping factor is read.
  *
  * @param momentum the share of the last update that is kept
  * @param weightDecay times the parameter: added to the gradient
  */
 public record Sgd(float momentum, float weightDecay) implements Op {
   /** Appends the update of one parameter. */
-  public void apply(Graph graph, String parameter) {
+  public void apply(Graph graph, String parameter, Value norm) {
     Value value = graph.parameter(parameter);
     graph.append(
         this,
-        List.of(value, graph.gradient(value), graph.modelValue(Region.FIRST_MOMENTS, parameter)));
+        List.of(
+            value, graph.gradient(value), graph.modelValue(Region.FIRST_MOMENTS, parameter), norm));
   }
 
   @Override
@@ -40,12 +42,12 @@ public record Sgd(float momentum, float weightDecay) implements Op {
 
   @Override
   public boolean updates(int index) {
-    return true;
+    return index < 3;
   }
 
   @Override
   public void lower(Node node, RecordWriter record) {
-    node.inputs().forEach(record::pointer);
+    node.inputs().subList(0, 3).forEach(record::pointer);
     record.integer(node.input(0).shape().elements());
     record.real(momentum);
     record.real(weightDecay);

@@ -1,0 +1,102 @@
+package org.quern.plan;
+
+import java.util.Arrays;
+import java.util.List;
+import org.quern.ir.Graph;
+import org.quern.ir.Node;
+import org.quern.ir.Op;
+import org.quern.ir.Region;
+import org.quern.ir.Value;
+
+/**
+ * From which node to which each activation is needed, and which activations take over the memory of
+ * another. Arrays are indexed by value id.
+ */
+final class Liveness {
+  private final int[] first;
+  private final int[] last;
+  private final int[] owner;
+
+  private Liveness(int values) {
+    first = new int[values];
+    last = new int[values];
+    owner = new int[values];
+    Arrays.fill(first, -1);
+    Arrays.fill(last, -1);
+    Arrays.setAll(owner, id -> id);
+  }
+
+  static Liveness of(Graph graph, boolean inPlace) {
+    Liveness liveness = new Liveness(graph.values().size());
+    for (Node node : graph.nodes()) {
+      for (Value output : node.outputs()) {
+        liveness.first[output.id()] = node.id();
+        liveness.last[output.id()] = node.id();
+      }
+      for (Value input : node.inputs()) {
+        if (!input.isNone()) {
+          liveness.last[input.id()] = node.id();
+        }
+      }
+    }
+    graph.outputs().values().forEach(value -> liveness.last[value.id()] = Integer.MAX_VALUE);
+    if (inPlace) {
+      graph.nodes().forEach(liveness::takeOver);
+    }
+    return liveness;
+  }
+
+  private void takeOver(Node node) {
+    Op op = node.op();
+    List<Value> outputs = node.outputs();
+    boolean[] taken = new boolean[node.inputs().size()];
+    for (int output = 0; output < outputs.size(); output++) {
+      for (int index : op.inPlace(output)) {
+        Value input = node.input(index);
+        if (!taken[index] && mayTakeOver(node, index, outputs.get(output))) {
+          taken[index] = true;
+          int root = owner(input.id());
+          owner[outputs.get(output).id()] = root;
+          last[root] = Math.max(last[root], last[outputs.get(output).id()]);
+          break;
+        }
+      }
+    }
+  }
+
+  private boolean mayTakeOver(Node node, int index, Value output) {
+    Value input = node.input(index);
+    if (input.isNone()
+        || input.region() != Region.ACTIVATIONS
+        || input.bytes() != output.bytes()
+        || last[owner(input.id())] != node.id()) {
+      return false;
+    }
+    for (int other = 0; other < node.inputs().size(); other++) {
+      Value value = node.input(other);
+      if (other != index && !value.isNone() && owner(value.id()) == owner(input.id())) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  /** The value whose memory {@code id} has: itself, or the one it took over. */
+  int owner(int id) {
+    int root = id;
+    while (owner[root] != root) {
+      root = owner[root];
+    }
+    return root;
+  }
+
+  /** The node that makes the value. */
+  int first(int id) {
+    return first[id];
+  }
+
+  /** The last node that needs the memory of the value, which owns it. */
+  int last(int id) {
+    return last[id];
+  }
+}

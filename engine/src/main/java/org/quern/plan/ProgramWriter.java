@@ -1,0 +1,95 @@
+package org.quern.plan;
+
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.function.ToLongFunction;
+import org.quern.ir.GraphException;
+import org.quern.ir.Node;
+import org.quern.ir.RecordWriter;
+import org.quern.ir.Region;
+import org.quern.ir.Value;
+
+/** Writes a plan as records, each with absolute addresses. */
+public final class ProgramWriter {
+  private final Plan plan;
+  private final ToLongFunction<Region> bases;
+  private final long step;
+  private final long work;
+
+  /**
+   * A writer for one linked program.
+   *
+   * @param plan what to write
+   * @param bases the address of the first byte of each region
+   * @param step the address of the step block
+   * @param work the address of the workers' scratch
+   */
+  public ProgramWriter(Plan plan, ToLongFunction<Region> bases, long step, long work) {
+    this.plan = plan;
+    this.bases = bases;
+    this.step = step;
+    this.work = work;
+  }
+
+  /** Writes {@link Plan#programBytes} bytes of records. */
+  public void write(MemorySegment program) {
+    for (Node node : plan.graph().nodes()) {
+      MemorySegment record = program.asSlice(node.id() * RecordLayout.BYTES, RecordLayout.BYTES);
+      int flags =
+          (plan.barrierAfter(node) ? RecordLayout.FLAG_BARRIER : 0)
+              | (node.onUpdate() ? RecordLayout.FLAG_ON_UPDATE : 0);
+      record.set(ValueLayout.JAVA_INT, RecordLayout.KERNEL, node.op().kernel().ordinal());
+      record.set(ValueLayout.JAVA_INT, RecordLayout.FLAGS, flags);
+      record.set(ValueLayout.JAVA_INT, RecordLayout.NODE, node.id());
+      record.set(ValueLayout.JAVA_LONG, RecordLayout.STEP, step);
+      record.set(ValueLayout.JAVA_LONG, RecordLayout.WORK, work);
+      node.op().lower(node, new Operands(node, record));
+    }
+  }
+
+  private final class Operands implements RecordWriter {
+    private final Node node;
+    private final MemorySegment record;
+    private int pointers;
+    private int integers;
+    private int floats;
+
+    Operands(Node node, MemorySegment record) {
+      this.node = node;
+      this.record = record;
+    }
+
+    @Override
+    public void pointer(Value value, long offset) {
+      long address =
+          value.isNone()
+              ? 0
+              : bases.applyAsLong(value.region())
+                  + plan.offset(value)
+                  + offset * value.dtype().bytes();
+      check(pointers < RecordLayout.POINTER_COUNT);
+      record.set(
+          ValueLayout.JAVA_LONG, RecordLayout.POINTERS + (long) Long.BYTES * pointers++, address);
+    }
+
+    @Override
+    public void integer(long value) {
+      check(integers < RecordLayout.INTEGER_COUNT);
+      record.set(
+          ValueLayout.JAVA_LONG, RecordLayout.INTEGERS + (long) Long.BYTES * integers++, value);
+    }
+
+    @Override
+    public void real(float value) {
+      check(floats < RecordLayout.FLOAT_COUNT);
+      record.set(
+          ValueLayout.JAVA_FLOAT, RecordLayout.FLOATS + (long) Float.BYTES * floats++, value);
+    }
+
+    private void check(boolean fits) {
+      if (!fits) {
+        throw new GraphException(node + " has more operands than a record holds.");
+      }
+    }
+  }
+}
