@@ -10,9 +10,11 @@ module org.quern {
   requires static jdk.incubator.vector;
   requires static transitive org.jspecify;
 
+  exports org.quern.data;
   exports org.quern.format;
   exports org.quern.ir;
   exports org.quern.ir.op;
+  exports org.quern.text;
   exports org.quern.memory;
   exports org.quern.plan;
 }

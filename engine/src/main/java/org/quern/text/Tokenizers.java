@@ -1,0 +1,124 @@
+package org.quern.text;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Optional;
+import java.util.OptionalInt;
+import tools.jackson.core.JacksonException;
+import tools.jackson.databind.JsonNode;
+
+/**
+ * Reads the tokenizer of a model's folder.
+ *
+ * <p>Byte-level BPE in GPT-2's form, bytes, and characters (all that Quern itself writes) are read
+ * in Java and need nothing else. Everything else is read by Hugging Face's own library, which comes
+ * inside a dependency and needs no network, on the platforms that it exists for.
+ */
+public final class Tokenizers {
+  private static final long MOST_BYTES = 256L << 20;
+
+  private Tokenizers() {}
+
+  /**
+   * Reads a {@code tokenizer.json}, and the {@code tokenizer_config.json} beside it if there is
+   * one, for the tokens around a text.
+   *
+   * @param path the folder, or the {@code tokenizer.json} itself
+   * @throws TokenizerException if it is missing, malformed, or of a kind that cannot be read here
+   */
+  public static Tokenizer read(Path path) {
+    Source source = Source.of(path);
+    Optional<Tokenizer> own = OwnTokenizers.read(source);
+    return own.isPresent() ? own.get() : HuggingFaceTokenizer.of(source);
+  }
+
+  /**
+   * The files of a tokenizer, read and checked.
+   *
+   * @param file the {@code tokenizer.json}
+   * @param content its bytes
+   * @param definition what it says
+   * @param config the bytes of {@code tokenizer_config.json}, if there is one
+   * @param beginOfText the token a text begins with
+   * @param endOfText the token that ends a text
+   */
+  record Source(
+      Path file,
+      byte[] content,
+      TokenizerDefinition definition,
+      Optional<byte[]> config,
+      OptionalInt beginOfText,
+      OptionalInt endOfText) {
+
+    static Source of(Path path) {
+      Path file = Files.isDirectory(path) ? path.resolve(TokenizerFolder.TOKENIZER) : path;
+      byte[] content = read(file);
+      TokenizerDefinition definition = TokenizerDefinition.of(content, file.toString());
+      Path configFile = file.resolveSibling(TokenizerFolder.CONFIG);
+      if (!Files.isRegularFile(configFile)) {
+        return new Source(
+            file, content, definition, Optional.empty(), OptionalInt.empty(), OptionalInt.empty());
+      }
+      byte[] config = read(configFile);
+      JsonNode root;
+      try {
+        root = TokenizerFolder.json().readTree(config);
+      } catch (JacksonException e) {
+        throw new TokenizerException(
+            configFile + " is not valid JSON; fetch or write it again, or delete it.", e);
+      }
+      return new Source(
+          file,
+          content,
+          definition,
+          Optional.of(config),
+          token(root, "bos_token", definition, configFile),
+          token(root, "eos_token", definition, configFile));
+    }
+
+    private static OptionalInt token(
+        JsonNode config, String key, TokenizerDefinition definition, Path file) {
+      JsonNode node = config.path(key);
+      JsonNode content = node.isObject() ? node.path("content") : node;
+      if (!content.isString()) {
+        return OptionalInt.empty();
+      }
+      int id = definition.tokens().indexOf(content.stringValue());
+      if (id < 0 || content.stringValue().isEmpty()) {
+        throw new TokenizerException(
+            file
+                + " names '"
+                + content.stringValue()
+                + "' as "
+                + key
+                + ", which tokenizer.json does not have; use files that belong together.");
+      }
+      return OptionalInt.of(id);
+    }
+
+    private static byte[] read(Path file) {
+      try {
+        if (Files.size(file) > MOST_BYTES) {
+          throw new TokenizerException(
+              file + " is larger than 256 MiB, which no tokenizer is; check the path.");
+        }
+        return Files.readAllBytes(file);
+      } catch (IOException e) {
+        throw new TokenizerException(
+            "Cannot read "
+                + file
+                + " ("
+                + TokenizerFolder.reason(e)
+                + "); give the folder of a model or its tokenizer.json.",
+            e);
+      }
+    }
+  }
+
+  /** The kinds of tokenizer a new model can be given, for command lines. */
+  public static List<String> kinds() {
+    return List.of("characters", "bytes", "bpe");
+  }
+}
