@@ -1,0 +1,144 @@
+/*
+ * Which instruction sets can be used: CPUID says what the CPU has, XGETBV what the operating system
+ * saves on a context switch (Intel SDM volume 1, sections 14.3 and 15.2-15.4). Both are needed.
+ */
+#include "cpu.h"
+#include "tiers.h"
+
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
+
+/* Why the machine allows no higher tier. */
+enum reason { HIGHEST, NOT_BUILT, NO_AVX2, NO_YMM, NO_AVX512, NO_ZMM };
+
+typedef struct machine {
+    int32_t tier;
+    enum reason reason;
+} machine;
+
+#if defined(__x86_64__)
+
+/* Bits of XCR0: XMM and YMM; opmask, upper halves of ZMM 0-15, ZMM 16-31. */
+#define XCR0_YMM 0x6u
+#define XCR0_ZMM 0xe6u
+
+static uint32_t xcr0(void) {
+    uint32_t low;
+    uint32_t high;
+    __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+    return low;
+}
+
+static machine machine_of_cpu(void) {
+    uint32_t a;
+    uint32_t b;
+    uint32_t c;
+    uint32_t d;
+    /* Leaf 1 ecx: bit 12 FMA, 27 OSXSAVE, 28 AVX. Leaf 7 ebx: 5 AVX2, 16 F, 17 DQ, 30 BW, 31 VL. */
+    const uint32_t fma_avx = (1u << 12) | (1u << 28);
+    const uint32_t osxsave = 1u << 27;
+    const uint32_t avx2 = 1u << 5;
+    const uint32_t avx512 = (1u << 16) | (1u << 17) | (1u << 30) | (1u << 31);
+    if (!__get_cpuid(1, &a, &b, &c, &d) || (c & fma_avx) != fma_avx) {
+        return (machine){QUERN_SCALAR, NO_AVX2};
+    }
+    int saves = (c & osxsave) != 0;
+    if (!__get_cpuid_count(7, 0, &a, &b, &c, &d) || (b & avx2) == 0) {
+        return (machine){QUERN_SCALAR, NO_AVX2};
+    }
+    uint32_t saved = saves ? xcr0() : 0;
+    if ((saved & XCR0_YMM) != XCR0_YMM) {
+        return (machine){QUERN_SCALAR, NO_YMM};
+    }
+#ifdef QUERN_EMULATE_AVX512
+    /* A build for tests, whose avx512 tier has 16 lanes but AVX2 instructions. */
+    return (machine){QUERN_AVX512, HIGHEST};
+#else
+    if ((b & avx512) != avx512) {
+        return (machine){QUERN_AVX2, NO_AVX512};
+    }
+    if ((saved & XCR0_ZMM) != XCR0_ZMM) {
+        return (machine){QUERN_AVX2, NO_ZMM};
+    }
+    return (machine){QUERN_AVX512, HIGHEST};
+#endif
+}
+
+#else
+
+static machine machine_of_cpu(void) {
+    return (machine){QUERN_SCALAR, NOT_BUILT};
+}
+
+#endif
+
+/* Lowered to what this library holds. */
+static machine detect(void) {
+    machine found = machine_of_cpu();
+    while (found.tier > QUERN_SCALAR && quern_function_of(found.tier, 0) == NULL) {
+        found.tier--;
+        found.reason = NOT_BUILT;
+    }
+    return found;
+}
+
+int quern_tier_usable(int32_t tier) {
+    /* CPUID can cost microseconds in a virtual machine, and this is asked in every run. */
+    static _Thread_local int32_t highest_plus_one;
+    if (highest_plus_one == 0) {
+        highest_plus_one = detect().tier + 1;
+    }
+    return tier >= 0 && tier < highest_plus_one;
+}
+
+/* QUERN_MAX_ISA as a tier; QUERN_TIERS where it is not set, -1 where it names no tier. */
+static int32_t cap(void) {
+    const char *value = getenv("QUERN_MAX_ISA");
+    if (value == NULL || value[0] == 0) {
+        return QUERN_TIERS;
+    }
+    for (int32_t tier = 0; tier < QUERN_TIERS; tier++) {
+        if (strcmp(value, quern_tier_name(tier)) == 0) {
+            return tier;
+        }
+    }
+    return -1;
+}
+
+int32_t quern_cpu_tier(void) {
+    int32_t highest = detect().tier;
+    int32_t most = cap();
+    return most >= 0 && most < highest ? most : highest;
+}
+
+#define REASONS(prefix)                                                                            \
+    {                                                                                              \
+        [HIGHEST] = prefix "avx512 is the highest tier that there is.",                            \
+        [NOT_BUILT] = prefix "This build of the library holds no higher tier for this CPU.",       \
+        [NO_AVX2] = prefix "The CPU has no AVX2 with FMA.",                                        \
+        [NO_YMM] = prefix "The operating system does not save the CPU's AVX registers.",           \
+        [NO_AVX512] = prefix "The CPU has no AVX-512 (F, BW, DQ and VL).",                         \
+        [NO_ZMM] = prefix "The operating system does not save the CPU's AVX-512 registers.",       \
+    }
+
+static const char *const reasons[] = REASONS("");
+static const char *const reasons_bad_cap[] =
+    REASONS("QUERN_MAX_ISA is not one of scalar, avx2, avx512 and counts for nothing. ");
+
+const char *quern_cpu_explanation(void) {
+    machine found = detect();
+    int32_t most = cap();
+    if (most < 0) {
+        return reasons_bad_cap[found.reason];
+    }
+    if (most >= found.tier) {
+        return reasons[found.reason];
+    }
+    return most == QUERN_SCALAR ? "QUERN_MAX_ISA=scalar forbids a higher tier."
+                                : "QUERN_MAX_ISA=avx2 forbids a higher tier.";
+}

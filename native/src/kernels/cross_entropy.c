@@ -1,0 +1,168 @@
+/*
+ * Softmax and cross entropy in one, forward and backward. N rows, V classes.
+ *
+ * The forward reads a row once from memory: it goes by blocks of BLOCK classes, which stay in the
+ * first cache between the search for their maximum and their sum, and rescales what it has when the
+ * maximum rises (Milakov and Gimelshein 2018, "Online normalizer calculation for softmax").
+ */
+#include "elements.h"
+#include "error.h"
+
+#include <inttypes.h>
+#include <math.h>
+
+#define BLOCK 4096
+
+static int is_label(int64_t label, int64_t classes) {
+    return label == QUERN_IGNORED_LABEL || (label >= 0 && label < classes);
+}
+
+static int32_t bad_label(const quern_record *record, int64_t row, int64_t label, int64_t classes) {
+    return quern_fail(QUERN_BAD_INDEX,
+                      "node %" PRId32 ", row %" PRId64 ": label %" PRId64
+                      " is neither within 0 to %" PRId64 " nor %d, which is ignored",
+                      record->node, row, label, classes - 1, QUERN_IGNORED_LABEL);
+}
+
+static float highest(const float *x, int64_t count) {
+    float first = x[0];
+    vfloat high0 = v_splat(first);
+    vfloat high1 = high0;
+    int64_t i = 0;
+    for (; i + 2 * QUERN_LANES <= count; i += 2 * QUERN_LANES) {
+        high0 = v_max(v_load(x + i), high0);
+        high1 = v_max(v_load(x + i + QUERN_LANES), high1);
+    }
+    float high = v_highest(v_max(high0, high1));
+    for (; i < count; i++) {
+        high = x[i] > high ? x[i] : high;
+    }
+    return high;
+}
+
+/* Sum of exp(x - shift). */
+static double sum_of_exponentials(const float *x, int64_t count, float shift) {
+    vfloat center = v_splat(shift);
+    vfloat sum0 = v_zero();
+    vfloat sum1 = v_zero();
+    int64_t i = 0;
+    for (; i + 2 * QUERN_LANES <= count; i += 2 * QUERN_LANES) {
+        sum0 += v_exp(v_load(x + i) - center);
+        sum1 += v_exp(v_load(x + i + QUERN_LANES) - center);
+    }
+    double sum = v_sum(sum0 + sum1);
+    for (; i < count; i += QUERN_LANES) {
+        int64_t rest = quern_min(count - i, QUERN_LANES);
+        float terms[QUERN_LANES];
+        v_store(terms, v_exp(v_load_first(x + i, rest) - center));
+        for (int64_t lane = 0; lane < rest; lane++) {
+            sum += terms[lane];
+        }
+    }
+    return sum;
+}
+
+/* log(sum of exp(x)) = high + log(sum). */
+typedef struct log_sum {
+    float high;
+    double sum;
+} log_sum;
+
+static log_sum log_sum_of(const float *x, int64_t classes) {
+    log_sum of = {-INFINITY, 0};
+    for (int64_t start = 0; start < classes; start += BLOCK) {
+        int64_t count = quern_min(BLOCK, classes - start);
+        float high = highest(x + start, count);
+        if (high > of.high) {
+            of.sum *= exp((double)of.high - high);
+            of.high = high;
+        }
+        /* Where all is -infinity so far, infinity - infinity must not make NaN of it. */
+        of.sum += sum_of_exponentials(x + start, count, of.high == -INFINITY ? 0 : of.high);
+    }
+    return of;
+}
+
+QUERN_KERNEL_DEFINE(cross_entropy_f32) {
+    float *losses = record->pointers[0];
+    float *lse = record->pointers[1];
+    const float *logits = record->pointers[2];
+    const int32_t *labels = record->pointers[3];
+    int64_t classes = record->integers[1];
+    quern_range rows = quern_share(record->integers[0], 1, part, parts);
+    for (int64_t n = rows.first; n < rows.last; n++) {
+        int64_t label = labels[n];
+        if (!is_label(label, classes)) {
+            return bad_label(record, n, label, classes);
+        }
+        if (quern_cancelled(record)) {
+            return QUERN_CANCELLED;
+        }
+        const float *row = logits + n * classes;
+        log_sum of = log_sum_of(row, classes);
+        double log_of_sum = log(of.sum);
+        lse[n] = (float)(of.high + log_of_sum);
+        /* The difference first: near 1e4 a float holds three digits after the point. */
+        losses[n] = label == QUERN_IGNORED_LABEL
+                        ? 0.0f
+                        : (float)(((double)of.high - row[label]) + log_of_sum);
+    }
+    return QUERN_OK;
+}
+
+QUERN_KERNEL_DEFINE(loss_sum_f32) {
+    if (part != 0) {
+        return QUERN_OK;
+    }
+    float *out = record->pointers[0];
+    const float *losses = record->pointers[1];
+    int64_t rows = record->integers[0];
+    double sum = 0;
+    for (int64_t n = 0; n < rows; n++) {
+        sum += losses[n];
+    }
+    out[0] = (float)(sum * record->step->loss_scale);
+    record->step->loss = out[0];
+    return QUERN_OK;
+}
+
+QUERN_INLINE void softmax_step(float *dlogits, const float *logits, vfloat lse, vfloat scale,
+                               int64_t count) {
+    store_up_to(dlogits, v_exp(load_up_to(logits, count) - lse) * scale, count);
+}
+
+/* loss = lse - logits[label], so dlogits = softmax - onehot. */
+QUERN_KERNEL_DEFINE(cross_entropy_backward_f32) {
+    float *dlogits = record->pointers[0];
+    const float *logits = record->pointers[1];
+    const int32_t *labels = record->pointers[2];
+    const float *lse = record->pointers[3];
+    int64_t classes = record->integers[1];
+    float scale = record->step->loss_scale;
+    quern_range rows = quern_share(record->integers[0], 1, part, parts);
+    for (int64_t n = rows.first; n < rows.last; n++) {
+        int64_t label = labels[n];
+        if (!is_label(label, classes)) {
+            return bad_label(record, n, label, classes);
+        }
+        float *to = dlogits + n * classes;
+        if (label == QUERN_IGNORED_LABEL) {
+            memset(to, 0, (size_t)classes * sizeof(float));
+            continue;
+        }
+        if (quern_cancelled(record)) {
+            return QUERN_CANCELLED;
+        }
+        const float *from = logits + n * classes;
+        vfloat center = v_splat(lse[n]);
+        int64_t i = 0;
+        for (; i + QUERN_LANES <= classes; i += QUERN_LANES) {
+            softmax_step(to + i, from + i, center, v_splat(scale), QUERN_LANES);
+        }
+        if (i < classes) {
+            softmax_step(to + i, from + i, center, v_splat(scale), classes - i);
+        }
+        to[label] -= scale;
+    }
+    return QUERN_OK;
+}

@@ -1,0 +1,145 @@
+/*
+ * Root mean square normalization (Zhang and Sennrich 2019), forward and backward. N rows, C channels.
+ *
+ * A row's sums run in vectors over blocks of BLOCK channels, and the blocks are added as doubles:
+ * an order that depends on C alone.
+ */
+#include "simd/simd.h"
+
+#include <math.h>
+
+#define BLOCK 1024
+
+static double sum_of_squares(const float *x, int64_t channels) {
+    double total = 0;
+    for (int64_t start = 0; start < channels; start += BLOCK) {
+        int64_t end = quern_min(start + BLOCK, channels);
+        vfloat sum0 = v_zero();
+        vfloat sum1 = v_zero();
+        int64_t c = start;
+        for (; c + 2 * QUERN_LANES <= end; c += 2 * QUERN_LANES) {
+            vfloat x0 = v_load(x + c);
+            vfloat x1 = v_load(x + c + QUERN_LANES);
+            sum0 = v_fma(x0, x0, sum0);
+            sum1 = v_fma(x1, x1, sum1);
+        }
+        for (; c < end; c += QUERN_LANES) {
+            vfloat value = v_load_first(x + c, quern_min(end - c, QUERN_LANES));
+            sum0 = v_fma(value, value, sum0);
+        }
+        total += v_sum(sum0 + sum1);
+    }
+    return total;
+}
+
+QUERN_KERNEL_DEFINE(rms_norm_f32) {
+    float *out = record->pointers[0];
+    float *rstd = record->pointers[1];
+    const float *x = record->pointers[2];
+    const float *gamma = record->pointers[3];
+    int64_t channels = record->integers[1];
+    double epsilon = record->floats[0];
+    quern_range rows = quern_share(record->integers[0], 1, part, parts);
+    for (int64_t n = rows.first; n < rows.last; n++) {
+        const float *row = x + n * channels;
+        float *to = out + n * channels;
+        rstd[n] = (float)(1 / sqrt(sum_of_squares(row, channels) / (double)channels + epsilon));
+        vfloat scale = v_splat(rstd[n]);
+        int64_t c = 0;
+        for (; c + QUERN_LANES <= channels; c += QUERN_LANES) {
+            v_store(to + c, v_load(row + c) * scale * v_load(gamma + c));
+        }
+        if (c < channels) {
+            int64_t count = channels - c;
+            vfloat value = v_load_first(row + c, count);
+            v_store_first(to + c, value * scale * v_load_first(gamma + c, count), count);
+        }
+    }
+    return QUERN_OK;
+}
+
+/* Sum of dout gamma x. */
+static double sum_of_products(const float *dout, const float *x, const float *gamma, int64_t channels) {
+    double total = 0;
+    for (int64_t start = 0; start < channels; start += BLOCK) {
+        int64_t end = quern_min(start + BLOCK, channels);
+        vfloat sum0 = v_zero();
+        vfloat sum1 = v_zero();
+        int64_t c = start;
+        for (; c + 2 * QUERN_LANES <= end; c += 2 * QUERN_LANES) {
+            vfloat g0 = v_load(dout + c) * v_load(gamma + c);
+            vfloat g1 = v_load(dout + c + QUERN_LANES) * v_load(gamma + c + QUERN_LANES);
+            sum0 = v_fma(g0, v_load(x + c), sum0);
+            sum1 = v_fma(g1, v_load(x + c + QUERN_LANES), sum1);
+        }
+        for (; c < end; c += QUERN_LANES) {
+            int64_t count = quern_min(end - c, QUERN_LANES);
+            vfloat g = v_load_first(dout + c, count) * v_load_first(gamma + c, count);
+            sum0 = v_fma(g, v_load_first(x + c, count), sum0);
+        }
+        total += v_sum(sum0 + sum1);
+    }
+    return total;
+}
+
+/* out = x rstd gamma, so dx = rstd (g - standard mean(g standard)), g = dout gamma, standard = x rstd. */
+static void input_gradient_row(float *dx, const float *dout, const float *x, const float *gamma,
+                               int64_t channels, float rstd) {
+    double mean_product = sum_of_products(dout, x, gamma, channels) / (double)channels;
+    vfloat factor = v_splat((float)(mean_product * rstd * rstd));
+    vfloat scale = v_splat(rstd);
+    int64_t c = 0;
+    for (; c + QUERN_LANES <= channels; c += QUERN_LANES) {
+        vfloat g = v_load(dout + c) * v_load(gamma + c);
+        v_store(dx + c, (g - v_load(x + c) * factor) * scale);
+    }
+    if (c < channels) {
+        int64_t count = channels - c;
+        vfloat g = v_load_first(dout + c, count) * v_load_first(gamma + c, count);
+        v_store_first(dx + c, (g - v_load_first(x + c, count) * factor) * scale, count);
+    }
+}
+
+/* Rows whose contributions are added up before they join a column's total: bounds rounding. */
+#define ROW_BLOCK 64
+
+/* dgamma[c] += sum of dout x rstd, for up to QUERN_LANES channels. */
+static void column_gradient(float *dgamma, const float *dout, const float *x, const float *rstd,
+                            int64_t rows, int64_t channels, int64_t count) {
+    vfloat total = v_zero();
+    for (int64_t start = 0; start < rows; start += ROW_BLOCK) {
+        int64_t end = quern_min(start + ROW_BLOCK, rows);
+        vfloat sum = v_zero();
+        for (int64_t n = start; n < end; n++) {
+            const float *g = dout + n * channels;
+            const float *row = x + n * channels;
+            vfloat gradient = count == QUERN_LANES ? v_load(g) : v_load_first(g, count);
+            vfloat value = count == QUERN_LANES ? v_load(row) : v_load_first(row, count);
+            sum = v_fma(gradient, value * v_splat(rstd[n]), sum);
+        }
+        total += sum;
+    }
+    v_store_first(dgamma, v_load_first(dgamma, count) + total, count);
+}
+
+QUERN_KERNEL_DEFINE(rms_norm_backward_f32) {
+    float *dx = record->pointers[0];
+    float *dgamma = record->pointers[1];
+    const float *dout = record->pointers[2];
+    const float *x = record->pointers[3];
+    const float *rstd = record->pointers[4];
+    const float *gamma = record->pointers[5];
+    int64_t rows = record->integers[0];
+    int64_t channels = record->integers[1];
+    quern_range own_rows = quern_share(rows, 1, part, parts);
+    for (int64_t n = own_rows.first; n < own_rows.last; n++) {
+        input_gradient_row(dx + n * channels, dout + n * channels, x + n * channels, gamma, channels,
+                           rstd[n]);
+    }
+    quern_range own_channels = quern_share(channels, 16, part, parts);
+    for (int64_t c = own_channels.first; c < own_channels.last; c += QUERN_LANES) {
+        int64_t count = quern_min(own_channels.last - c, QUERN_LANES);
+        column_gradient(dgamma + c, dout + c, x + c, rstd, rows, channels, count);
+    }
+    return QUERN_OK;
+}

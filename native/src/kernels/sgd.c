@@ -1,0 +1,35 @@
+/* Stochastic gradient descent with momentum and weight decay, as torch.optim.SGD computes it. */
+#include "elements.h"
+
+QUERN_INLINE void sgd(float *parameter, float *gradient, float *momentum, vfloat clip, vfloat decay,
+                      vfloat keep, vfloat rate, int64_t count) {
+    vfloat p = load_up_to(parameter, count);
+    vfloat g = v_fma(p, decay, load_up_to(gradient, count) * clip);
+    vfloat m = v_fma(load_up_to(momentum, count), keep, g);
+    store_up_to(momentum, m, count);
+    store_up_to(parameter, v_fnma(rate, m, p), count);
+    store_up_to(gradient, v_zero(), count);
+}
+
+QUERN_KERNEL_DEFINE(sgd_f32) {
+    float *p = record->pointers[0];
+    float *grad = record->pointers[1];
+    float *m = record->pointers[2];
+    const quern_step *step = record->step;
+    if (step->nonfinite) {
+        return QUERN_OK;
+    }
+    vfloat clip = v_splat(step->clip_scale);
+    vfloat keep = v_splat(record->floats[0]);
+    vfloat decay = v_splat(record->floats[1]);
+    vfloat rate = v_splat(step->learning_rate);
+    quern_range own = quern_share(record->integers[0], SHARE_MULTIPLE, part, parts);
+    int64_t i = own.first;
+    for (; i + QUERN_LANES <= own.last; i += QUERN_LANES) {
+        sgd(p + i, grad + i, m + i, clip, decay, keep, rate, QUERN_LANES);
+    }
+    if (i < own.last) {
+        sgd(p + i, grad + i, m + i, clip, decay, keep, rate, own.last - i);
+    }
+    return QUERN_OK;
+}

@@ -1,0 +1,96 @@
+#include "tiers.h"
+
+#include <stddef.h>
+
+/* Weak until every kernel is written. One prototype for each kernel of each tier that is compiled in. */
+#define QUERN_KERNEL(name) __attribute__((weak)) quern_function quern_##name##__scalar;
+#include "kernels.def"
+#undef QUERN_KERNEL
+
+static quern_function *const scalar_functions[QUERN_KERNELS] = {
+#define QUERN_KERNEL(name) quern_##name##__scalar,
+#include "kernels.def"
+#undef QUERN_KERNEL
+};
+
+#ifdef QUERN_HAVE_avx2
+#define QUERN_KERNEL(name) __attribute__((weak)) quern_function quern_##name##__avx2;
+#include "kernels.def"
+#undef QUERN_KERNEL
+
+static quern_function *const avx2_functions[QUERN_KERNELS] = {
+#define QUERN_KERNEL(name) quern_##name##__avx2,
+#include "kernels.def"
+#undef QUERN_KERNEL
+};
+#endif
+
+#ifdef QUERN_HAVE_avx512
+#define QUERN_KERNEL(name) __attribute__((weak)) quern_function quern_##name##__avx512;
+#include "kernels.def"
+#undef QUERN_KERNEL
+
+static quern_function *const avx512_functions[QUERN_KERNELS] = {
+#define QUERN_KERNEL(name) quern_##name##__avx512,
+#include "kernels.def"
+#undef QUERN_KERNEL
+};
+#endif
+
+static const char *const kernel_names[QUERN_KERNELS] = {
+#define QUERN_KERNEL(name) #name,
+#include "kernels.def"
+#undef QUERN_KERNEL
+};
+
+static const char *const tier_names[QUERN_TIERS] = {"scalar", "avx2", "avx512"};
+
+quern_function *quern_function_of(int32_t tier, int32_t kernel) {
+    if (kernel < 0 || kernel >= QUERN_KERNELS) {
+        return NULL;
+    }
+    switch (tier) {
+    case QUERN_SCALAR:
+        return scalar_functions[kernel];
+#ifdef QUERN_HAVE_avx2
+    case QUERN_AVX2:
+        return avx2_functions[kernel];
+#endif
+#ifdef QUERN_HAVE_avx512
+    case QUERN_AVX512:
+        return avx512_functions[kernel];
+#endif
+    default:
+        return NULL;
+    }
+}
+
+int32_t quern_kernel_count(void) {
+    return QUERN_KERNELS;
+}
+
+const char *quern_kernel_name(int32_t kernel) {
+    return kernel >= 0 && kernel < QUERN_KERNELS ? kernel_names[kernel] : NULL;
+}
+
+const char *quern_tier_name(int32_t tier) {
+    return tier >= 0 && tier < QUERN_TIERS ? tier_names[tier] : NULL;
+}
+
+int32_t quern_abi_version(void) {
+    return QUERN_ABI_VERSION;
+}
+
+#ifndef QUERN_VERSION
+#define QUERN_VERSION "0.1.0"
+#endif
+
+#ifdef __clang__
+#define COMPILER __VERSION__
+#else
+#define COMPILER "gcc " __VERSION__
+#endif
+
+const char *quern_version(void) {
+    return QUERN_VERSION " (" COMPILER ")";
+}
