@@ -82,7 +82,11 @@ typedef struct quern_step {
     int64_t seed;
     /* Whether records flagged QUERN_ON_UPDATE run. */
     int32_t update;
-    /* May be set by any thread at any time: the run ends with QUERN_CANCELLED. */
+    /*
+     * May be set by any thread at any time: the run ends with QUERN_CANCELLED, unless it has reached
+     * the first record flagged QUERN_ON_UPDATE; then it goes on, so that no parameter is ahead of
+     * another.
+     */
     int32_t cancel;
     float learning_rate;
     /* What each counted label's loss is multiplied by: 1 / labels counted. */

@@ -11,10 +11,12 @@ module org.quern {
   requires static transitive org.jspecify;
 
   exports org.quern.data;
+  exports org.quern.exec.nativecpu;
+  exports org.quern.exec;
   exports org.quern.format;
-  exports org.quern.ir;
   exports org.quern.ir.op;
-  exports org.quern.text;
+  exports org.quern.ir;
   exports org.quern.memory;
   exports org.quern.plan;
+  exports org.quern.text;
 }

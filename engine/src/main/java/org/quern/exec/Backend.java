@@ -1,0 +1,30 @@
+package org.quern.exec;
+
+import org.quern.ir.ParameterLayout;
+import org.quern.memory.SlabAllocator;
+import org.quern.plan.Plan;
+
+/** Where programs run: memory, kernels and threads. One for each engine; thread-safe. */
+public interface Backend extends AutoCloseable {
+  /** The name by which it can be required: {@code native} or {@code vector}. */
+  String name();
+
+  /** The kernels' instruction set and the threads, as in {@code avx2, 2 threads}. */
+  String description();
+
+  /** The number of workers. */
+  int threads();
+
+  /** The memory that everything of this engine comes from. */
+  SlabAllocator memory();
+
+  /** Zeroed weights for a model; the caller closes them. */
+  ModelMemory allocate(String owner, ParameterLayout layout);
+
+  /** A program ready to run; the caller closes it. */
+  Executable link(Plan plan, LinkedMemory memory);
+
+  /** Stops the threads. What was linked cannot run any more. */
+  @Override
+  void close();
+}

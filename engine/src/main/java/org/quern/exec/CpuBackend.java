@@ -1,0 +1,121 @@
+package org.quern.exec;
+
+import java.util.concurrent.atomic.AtomicReference;
+import org.jspecify.annotations.Nullable;
+import org.quern.ir.ParameterLayout;
+import org.quern.memory.Slab;
+import org.quern.memory.SlabAllocator;
+import org.quern.plan.Plan;
+
+/** A backend whose kernels run on this machine's cores: the walker says which kernels. */
+public final class CpuBackend implements Backend {
+  private final String name;
+  private final String tierName;
+  private final int tier;
+  private final SlabAllocator allocator;
+  private final Workers workers;
+  private final Slab work;
+  private final RunLock lock = new RunLock();
+  private final AtomicReference<@Nullable StepBlock> running = new AtomicReference<>();
+  private boolean closed;
+
+  /**
+   * Starts the threads.
+   *
+   * @param name the backend's name
+   * @param tierName the instruction set, for messages
+   * @param tier the instruction set's number in {@code quern_tier}
+   * @param walker the kernels
+   * @param threads the number of workers, the calling thread included
+   * @param allocator the engine's memory
+   */
+  public CpuBackend(
+      String name, String tierName, int tier, Walker walker, int threads, SlabAllocator allocator) {
+    if (threads < 1 || threads > 1024) {
+      throw new ExecutionException(
+          "The number of threads is " + threads + "; choose one from 1 to 1024.");
+    }
+    this.name = name;
+    this.tierName = tierName;
+    this.tier = tier;
+    this.allocator = allocator;
+    this.work = allocator.allocate("workers' scratch", threads * ProgramLayout.WORK_BYTES);
+    this.workers = new Workers(walker, threads);
+  }
+
+  @Override
+  public String name() {
+    return name;
+  }
+
+  @Override
+  public String description() {
+    return tierName + ", " + threads() + (threads() == 1 ? " thread" : " threads");
+  }
+
+  @Override
+  public int threads() {
+    return workers.count();
+  }
+
+  @Override
+  public SlabAllocator memory() {
+    return allocator;
+  }
+
+  @Override
+  public ModelMemory allocate(String owner, ParameterLayout layout) {
+    return new ModelMemory(lock, allocator, owner, layout);
+  }
+
+  @Override
+  public Executable link(Plan plan, LinkedMemory memory) {
+    return new CpuExecutable(this, plan, memory);
+  }
+
+  RunLock lock() {
+    return lock;
+  }
+
+  Workers workers() {
+    return workers;
+  }
+
+  int tier() {
+    return tier;
+  }
+
+  long workAddress() {
+    return work.address();
+  }
+
+  void checkOpen() {
+    if (closed) {
+      throw new ExecutionException("The engine is closed; open another.");
+    }
+  }
+
+  void begin(StepBlock step) {
+    running.set(step);
+  }
+
+  void end() {
+    running.set(null);
+  }
+
+  /** Ends a run in progress, then stops the threads. A second call does nothing. */
+  @Override
+  public void close() {
+    StepBlock current = running.get();
+    if (current != null) {
+      current.cancel();
+    }
+    lock.run(() -> {
+      if (!closed) {
+        closed = true;
+        workers.close();
+        work.close();
+      }
+    });
+  }
+}

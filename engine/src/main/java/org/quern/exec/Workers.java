@@ -1,0 +1,162 @@
+package org.quern.exec;
+
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.locks.LockSupport;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The threads that run programs. The caller is worker 0; the others spin for a moment between runs,
+ * since the next step or token follows soon, and then park. Nothing is allocated for a run. One run
+ * at a time, which {@link CpuBackend} sees to.
+ */
+final class Workers implements AutoCloseable {
+  private static final int SPINS = 20_000;
+
+  private final Walker walker;
+  private final Thread[] threads;
+  private final AtomicInteger running = new AtomicInteger();
+  private final AtomicLong generation = new AtomicLong();
+  private volatile boolean closed;
+  private volatile String failure = "";
+  private volatile @Nullable Throwable crash;
+  private volatile Thread caller = Thread.currentThread();
+  private long program;
+  private @Nullable StepBlock step;
+  private long first;
+  private long last;
+
+  Workers(Walker walker, int count) {
+    this.walker = walker;
+    threads = new Thread[count - 1];
+    for (int index = 0; index < threads.length; index++) {
+      int part = index + 1;
+      threads[index] =
+          Thread.ofPlatform().daemon().name("quern-worker-" + part).unstarted(() -> work(part));
+    }
+    for (Thread thread : threads) {
+      thread.start();
+    }
+  }
+
+  int count() {
+    return threads.length + 1;
+  }
+
+  /** Runs records of a program on all workers and returns when the last is done. */
+  int run(long program, StepBlock step, long first, long last) {
+    this.program = program;
+    this.step = step;
+    this.first = first;
+    this.last = last;
+    failure = "";
+    crash = null;
+    caller = Thread.currentThread();
+    running.set(threads.length);
+    generation.incrementAndGet();
+    for (Thread thread : threads) {
+      LockSupport.unpark(thread);
+    }
+    int status = runPart(0);
+    for (int spins = 0; running.get() > 0; spins++) {
+      if (spins < SPINS) {
+        Thread.onSpinWait();
+      } else {
+        LockSupport.park(this);
+      }
+    }
+    rethrowCrash();
+    return status;
+  }
+
+  /** Runs records on the calling thread alone, with a program of one part. */
+  int runAlone(long program, StepBlock step, long first, long last) {
+    failure = "";
+    crash = null;
+    this.program = program;
+    this.step = step;
+    this.first = first;
+    this.last = last;
+    int status = runPart(0);
+    rethrowCrash();
+    return status;
+  }
+
+  /** What the last run that failed said. */
+  String failure() {
+    return failure;
+  }
+
+  // A kernel in Java that fails must not leave the other workers waiting at a barrier.
+  private int runPart(int part) {
+    try {
+      int status = walker.run(program, part, first, last);
+      if (status != Status.OK) {
+        String message = walker.failure();
+        if (!message.isEmpty()) {
+          failure = message;
+        }
+      }
+      return status;
+    } catch (RuntimeException | Error e) {
+      crash = e;
+      StepBlock current = step;
+      if (current != null) {
+        current.cancel();
+      }
+      return Status.CANCELLED;
+    }
+  }
+
+  private void rethrowCrash() {
+    Throwable thrown = crash;
+    if (thrown != null) {
+      ExecutionException failed =
+          new ExecutionException("A kernel failed: " + thrown + "; please report it.");
+      failed.initCause(thrown);
+      throw failed;
+    }
+  }
+
+  private void work(int part) {
+    long done = 0;
+    while (true) {
+      for (int spins = 0; generation.get() == done && !closed; spins++) {
+        if (spins < SPINS) {
+          Thread.onSpinWait();
+        } else {
+          LockSupport.park(this);
+        }
+      }
+      if (closed) {
+        return;
+      }
+      done++;
+      int ignored = runPart(part);
+      if (running.decrementAndGet() == 0) {
+        LockSupport.unpark(caller);
+      }
+    }
+  }
+
+  @Override
+  public void close() {
+    closed = true;
+    for (Thread thread : threads) {
+      LockSupport.unpark(thread);
+    }
+    boolean interrupted = false;
+    for (Thread thread : threads) {
+      while (thread.isAlive()) {
+        try {
+          thread.join();
+        } catch (InterruptedException e) {
+          interrupted = true;
+        }
+      }
+    }
+    if (interrupted) {
+      Thread.currentThread().interrupt();
+    }
+  }
+}
