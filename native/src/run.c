@@ -115,10 +115,11 @@ int32_t quern_run(const quern_program *program, int32_t part, int64_t first, int
         if (status != QUERN_OK) {
             return status;
         }
-        if (__atomic_load_n(&step->cancel, __ATOMIC_RELAXED) != 0) {
+        int32_t flags = program->records[i].flags;
+        /* An update that has begun is finished, so that no parameter is ahead of another. */
+        if (!(flags & QUERN_ON_UPDATE) && __atomic_load_n(&step->cancel, __ATOMIC_RELAXED) != 0) {
             return cancel(step, i);
         }
-        int32_t flags = program->records[i].flags;
         if (update || !(flags & QUERN_ON_UPDATE)) {
             status = run_record(program, i, part);
             if (status == QUERN_CANCELLED) {
