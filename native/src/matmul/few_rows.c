@@ -1,0 +1,147 @@
+#include "matmul/few_rows.h"
+
+#include "simd/simd.h"
+
+/* out[i] (+)= x + bias */
+QUERN_INLINE void put(float *out, float x, const float *bias, int64_t j, int add) {
+    if (bias) x += bias[j];
+    out[j] = add ? out[j] + x : x;
+}
+
+/*
+ * Dot products of `rows` rows of a with `count` rows of b. Each sum runs over k in steps of
+ * QUERN_LANES in one accumulator, so it does not depend on the company it is computed in.
+ */
+QUERN_INLINE void dots(float *out, int64_t out_stride, const float *a, int64_t a_row, const float *b,
+                       int64_t b_stride, const float *bias, int64_t j, int add, const int rows,
+                       const int count, int64_t depth) {
+    vfloat sum[QUERN_FEW_ROWS][8];
+#pragma GCC unroll 8
+    for (int i = 0; i < rows; i++) {
+#pragma GCC unroll 8
+        for (int n = 0; n < count; n++) sum[i][n] = v_zero();
+    }
+    int64_t k = 0;
+    for (; k + QUERN_LANES <= depth; k += QUERN_LANES) {
+        vfloat x[8];
+#pragma GCC unroll 8
+        for (int n = 0; n < count; n++) x[n] = v_load(b + n * b_stride + k);
+#pragma GCC unroll 8
+        for (int i = 0; i < rows; i++) {
+            vfloat y = v_load(a + i * a_row + k);
+#pragma GCC unroll 8
+            for (int n = 0; n < count; n++) sum[i][n] = v_fma(y, x[n], sum[i][n]);
+        }
+    }
+    if (k < depth) {
+#pragma GCC unroll 8
+        for (int n = 0; n < count; n++) {
+            vfloat x = v_load_first(b + n * b_stride + k, depth - k);
+#pragma GCC unroll 8
+            for (int i = 0; i < rows; i++) {
+                sum[i][n] = v_fma(v_load_first(a + i * a_row + k, depth - k), x, sum[i][n]);
+            }
+        }
+    }
+#pragma GCC unroll 8
+    for (int i = 0; i < rows; i++) {
+#pragma GCC unroll 8
+        for (int n = 0; n < count; n++) put(out + i * out_stride, v_sum(sum[i][n]), bias, j + n, add);
+    }
+}
+
+#define DOTS(rows, count)                                                                         \
+    case rows:                                                                                    \
+        for (; j + count <= columns; j += count) {                                                \
+            dots(out, out_stride, a, a_row, b + j * b_stride, b_stride, bias, j, add, rows, count, \
+                 depth);                                                                          \
+        }                                                                                         \
+        for (; j < columns; j++) {                                                                \
+            dots(out, out_stride, a, a_row, b + j * b_stride, b_stride, bias, j, add, rows, 1,    \
+                 depth);                                                                          \
+        }                                                                                         \
+        break;
+
+static void transposed_rows(float *out, int64_t out_stride, const float *a, int64_t a_row,
+                            const float *b, int64_t b_stride, const float *bias, int add,
+                            int64_t rows, int64_t columns, int64_t depth) {
+    int64_t j = 0;
+    switch (rows) {
+        DOTS(1, 8)
+        DOTS(2, 4)
+        DOTS(3, 3)
+        DOTS(4, 2)
+        DOTS(5, 2)
+        DOTS(6, 2)
+        DOTS(7, 1)
+        DOTS(8, 1)
+        default:
+            break;
+    }
+}
+
+/* Columns whose sums stay in the first-level cache: 8 rows of 512 are 16 KiB. */
+#define PANEL 512
+
+/* Rows of b added in one pass over the sums. */
+#define STEPS 8
+
+/* sum[i][0..columns) += a(i, k..k + steps) b[k..k + steps] for all rows; sums are PANEL apart. */
+QUERN_INLINE void add_rows(float *sum, const float *a, int64_t a_row, int64_t a_step, const float *b,
+                           int64_t b_stride, int64_t rows, int64_t columns, const int steps) {
+    for (int64_t i = 0; i < rows; i++) {
+        float *to = sum + i * PANEL;
+        vfloat factor[STEPS];
+#pragma GCC unroll 8
+        for (int s = 0; s < steps; s++) factor[s] = v_splat(a[i * a_row + s * a_step]);
+        int64_t j = 0;
+        for (; j + QUERN_LANES <= columns; j += QUERN_LANES) {
+            vfloat x = v_load(to + j);
+#pragma GCC unroll 8
+            for (int s = 0; s < steps; s++) x = v_fma(factor[s], v_load(b + s * b_stride + j), x);
+            v_store(to + j, x);
+        }
+        if (j < columns) {
+            vfloat x = v_load(to + j);
+#pragma GCC unroll 8
+            for (int s = 0; s < steps; s++) {
+                x = v_fma(factor[s], v_load_first(b + s * b_stride + j, columns - j), x);
+            }
+            v_store(to + j, x);
+        }
+    }
+}
+
+static void plain_rows(float *out, int64_t out_stride, const float *a, int64_t a_row, int64_t a_step,
+                       const float *b, int64_t b_stride, const float *bias, int add, int64_t rows,
+                       int64_t columns, int64_t depth, float *sum) {
+    for (int64_t first = 0; first < columns; first += PANEL) {
+        const int64_t count = quern_min(columns - first, PANEL);
+        memset(sum, 0, (size_t)(rows * PANEL) * sizeof(float));
+        int64_t k = 0;
+        for (; k + STEPS <= depth; k += STEPS) {
+            add_rows(sum, a + k * a_step, a_row, a_step, b + k * b_stride + first, b_stride, rows,
+                     count, STEPS);
+        }
+        for (; k < depth; k++) {
+            add_rows(sum, a + k * a_step, a_row, a_step, b + k * b_stride + first, b_stride, rows,
+                     count, 1);
+        }
+        for (int64_t i = 0; i < rows; i++) {
+            for (int64_t j = 0; j < count; j++) {
+                put(out + i * out_stride, sum[i * PANEL + j], bias, first + j, add);
+            }
+        }
+    }
+}
+
+void quern_few_rows(float *out, int64_t out_stride, const float *a, int64_t a_row, int64_t a_step,
+                    const float *b, int64_t b_stride, int transposed, const float *bias, int add,
+                    int64_t rows, int64_t columns, int64_t depth, float *work) {
+    if (transposed) {
+        transposed_rows(out, out_stride, a, a_row, b, b_stride, bias, add, rows, columns, depth);
+    } else {
+        plain_rows(out, out_stride, a, a_row, a_step, b, b_stride, bias, add, rows, columns, depth,
+                   work);
+    }
+}

@@ -1,0 +1,265 @@
+#include "matmul/gemm.h"
+
+/* What a tile is called with; the same for all tiles of a quern_gemm but for a, b, c and bias. */
+typedef struct tile_call {
+    const float *a;
+    const float *b;
+    float *c;
+    const float *bias;
+    int64_t a_stride;
+    int64_t c_stride;
+    int64_t depth;
+    int64_t columns;
+    int add;
+} tile_call;
+
+/*
+ * One tile of c: rows and vectors are constants wherever this is inlined, so the sums stay in
+ * registers. by_rows: a's row i begins at a + i * a_stride; else its column k at a + k * a_stride.
+ */
+QUERN_INLINE void tile(const tile_call *call, const int rows, const int vectors, const int by_rows) {
+    const float *a = call->a;
+    const float *b = call->b;
+    float *c = call->c;
+    const int64_t a_stride = call->a_stride;
+    const int64_t c_stride = call->c_stride;
+    const int64_t depth = call->depth;
+    vfloat sum[QUERN_TILE_ROWS][QUERN_TILE_VECTORS];
+#pragma GCC unroll 16
+    for (int i = 0; i < rows; i++) {
+        __builtin_prefetch(c + i * c_stride, 1);
+#pragma GCC unroll 2
+        for (int v = 0; v < vectors; v++) sum[i][v] = v_zero();
+    }
+    for (int64_t k = 0; k < depth; k++) {
+        vfloat row[QUERN_TILE_VECTORS];
+#pragma GCC unroll 2
+        for (int v = 0; v < vectors; v++) row[v] = v_load(b + v * QUERN_LANES);
+#pragma GCC unroll 16
+        for (int i = 0; i < rows; i++) {
+            vfloat factor = v_splat(by_rows ? a[i * a_stride + k] : a[i]);
+#pragma GCC unroll 2
+            for (int v = 0; v < vectors; v++) sum[i][v] = v_fma(factor, row[v], sum[i][v]);
+        }
+        b += QUERN_TILE_COLUMNS;
+        if (!by_rows) a += a_stride;
+    }
+    /* Every vector but the last of a short tile is whole. */
+    const int64_t last = call->columns - (vectors - 1) * QUERN_LANES;
+#pragma GCC unroll 2
+    for (int v = 0; v < vectors; v++) {
+        const int64_t n = v < vectors - 1 ? QUERN_LANES : last;
+        const vfloat bias = call->bias ? v_load_first(call->bias + v * QUERN_LANES, n) : v_zero();
+        float *to = c + v * QUERN_LANES;
+        if (n >= QUERN_LANES) {
+#pragma GCC unroll 16
+            for (int i = 0; i < rows; i++) {
+                vfloat x = call->bias ? sum[i][v] + bias : sum[i][v];
+                v_store(to + i * c_stride, call->add ? v_load(to + i * c_stride) + x : x);
+            }
+        } else {
+#pragma GCC unroll 16
+            for (int i = 0; i < rows; i++) {
+                vfloat x = call->bias ? sum[i][v] + bias : sum[i][v];
+                if (call->add) x = v_load_first(to + i * c_stride, n) + x;
+                v_store_first(to + i * c_stride, x, n);
+            }
+        }
+    }
+}
+
+typedef void tile_function(const tile_call *call);
+
+#define TILE(rows)                                                                        \
+    static void tile_##rows##_1(const tile_call *call) { tile(call, rows, 1, 0); }        \
+    static void tile_##rows##_2(const tile_call *call) { tile(call, rows, 2, 0); }        \
+    static void tile_##rows##_1_by_rows(const tile_call *call) { tile(call, rows, 1, 1); } \
+    static void tile_##rows##_2_by_rows(const tile_call *call) { tile(call, rows, 2, 1); }
+#define TILE_ENTRY(rows)                      \
+    {{tile_##rows##_1, tile_##rows##_1_by_rows}, \
+     {tile_##rows##_2, tile_##rows##_2_by_rows}}
+
+TILE(1)
+TILE(2)
+TILE(3)
+TILE(4)
+#if QUERN_TILE_ROWS > 4
+TILE(5)
+TILE(6)
+#endif
+#if QUERN_TILE_ROWS > 6
+TILE(7)
+TILE(8)
+TILE(9)
+TILE(10)
+TILE(11)
+TILE(12)
+TILE(13)
+TILE(14)
+#endif
+
+/* By rows - 1, vectors - 1, by_rows. */
+static tile_function *const tiles[QUERN_TILE_ROWS][QUERN_TILE_VECTORS][2] = {
+    TILE_ENTRY(1),  TILE_ENTRY(2),  TILE_ENTRY(3),  TILE_ENTRY(4),
+#if QUERN_TILE_ROWS > 4
+    TILE_ENTRY(5),  TILE_ENTRY(6),
+#endif
+#if QUERN_TILE_ROWS > 6
+    TILE_ENTRY(7),  TILE_ENTRY(8),  TILE_ENTRY(9),  TILE_ENTRY(10),
+    TILE_ENTRY(11), TILE_ENTRY(12), TILE_ENTRY(13), TILE_ENTRY(14),
+#endif
+};
+
+void quern_gemm(float *c, int64_t c_stride, quern_layout layout, const float *a, int64_t a_stride,
+                const float *b, const float *bias, int add, int64_t rows, int64_t columns,
+                int64_t depth) {
+    /* From a's one panel of rows to the next. */
+    const int64_t next = layout == QUERN_PACKED ? depth * QUERN_TILE_ROWS
+                         : layout == QUERN_ROWS ? a_stride * QUERN_TILE_ROWS
+                                                : QUERN_TILE_ROWS;
+    tile_call call = {.a_stride = layout == QUERN_PACKED ? QUERN_TILE_ROWS : a_stride,
+                      .c_stride = c_stride,
+                      .depth = depth,
+                      .add = add};
+    for (int64_t j = 0; j < columns; j += QUERN_TILE_COLUMNS) {
+        call.columns = quern_min(columns - j, QUERN_TILE_COLUMNS);
+        call.b = b + j * depth;
+        call.bias = bias ? bias + j : NULL;
+        call.a = a;
+        const int vectors = call.columns > QUERN_LANES ? 2 : 1;
+        for (int64_t i = 0; i < rows; i += QUERN_TILE_ROWS) {
+            const int64_t count = quern_min(rows - i, QUERN_TILE_ROWS);
+            call.c = c + i * c_stride + j;
+            tiles[count - 1][vectors - 1][layout == QUERN_ROWS](&call);
+            call.a += next;
+        }
+    }
+}
+
+#if QUERN_LANES > 1
+
+/* Transposing goes by squares of eight in both vector tiers. */
+typedef float square_row __attribute__((vector_size(32)));
+typedef float square_row_unaligned __attribute__((vector_size(32), aligned(4), may_alias));
+
+QUERN_INLINE square_row load_row(const float *p) { return *(const square_row_unaligned *)p; }
+
+QUERN_INLINE void store_row(float *p, square_row x) { *(square_row_unaligned *)p = x; }
+
+QUERN_INLINE void transpose(square_row x[8]) {
+    square_row y[8];
+#pragma GCC unroll 4
+    for (int i = 0; i < 8; i += 2) {
+        y[i] = __builtin_shufflevector(x[i], x[i + 1], 0, 8, 1, 9, 4, 12, 5, 13);
+        y[i + 1] = __builtin_shufflevector(x[i], x[i + 1], 2, 10, 3, 11, 6, 14, 7, 15);
+    }
+#pragma GCC unroll 2
+    for (int i = 0; i < 8; i += 4) {
+        x[i] = __builtin_shufflevector(y[i], y[i + 2], 0, 1, 8, 9, 4, 5, 12, 13);
+        x[i + 1] = __builtin_shufflevector(y[i], y[i + 2], 2, 3, 10, 11, 6, 7, 14, 15);
+        x[i + 2] = __builtin_shufflevector(y[i + 1], y[i + 3], 0, 1, 8, 9, 4, 5, 12, 13);
+        x[i + 3] = __builtin_shufflevector(y[i + 1], y[i + 3], 2, 3, 10, 11, 6, 7, 14, 15);
+    }
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; i++) {
+        y[i] = __builtin_shufflevector(x[i], x[i + 4], 0, 1, 2, 3, 8, 9, 10, 11);
+        y[i + 4] = __builtin_shufflevector(x[i], x[i + 4], 4, 5, 6, 7, 12, 13, 14, 15);
+    }
+#pragma GCC unroll 8
+    for (int i = 0; i < 8; i++) x[i] = y[i];
+}
+
+#endif
+
+/*
+ * Packs `rows` <= panel rows of x [rows, depth] column by column, each column `panel` floats apart.
+ * What lies between a column's end and the next column's start may be written over.
+ */
+QUERN_INLINE void pack_transposed(float *packed, const int panel, const float *x, int64_t stride,
+                                  int64_t rows, int64_t depth) {
+    int64_t k = 0;
+#if QUERN_LANES > 1
+    for (; k + 8 <= depth; k += 8) {
+        /* Columns in rising order, so that what one square writes too much the next one mends. */
+        square_row square[(QUERN_TILE_COLUMNS + 7) / 8][8];
+#pragma GCC unroll 4
+        for (int first = 0; first < panel; first += 8) {
+#pragma GCC unroll 8
+            for (int i = 0; i < 8; i++) {
+                square[first / 8][i] =
+                    first + i < rows ? load_row(x + (first + i) * stride + k) : (square_row){0};
+            }
+            transpose(square[first / 8]);
+        }
+#pragma GCC unroll 8
+        for (int i = 0; i < 8; i++) {
+#pragma GCC unroll 4
+            for (int first = 0; first < panel; first += 8) {
+                store_row(packed + (k + i) * panel + first, square[first / 8][i]);
+            }
+        }
+    }
+#endif
+    for (; k < depth; k++) {
+        for (int64_t i = 0; i < panel; i++) {
+            packed[k * panel + i] = i < rows ? x[i * stride + k] : 0.0f;
+        }
+    }
+}
+
+void quern_pack_a(float *packed, const float *a, int64_t stride, int transposed, int64_t rows,
+                  int64_t depth) {
+    for (int64_t i = 0; i < rows; i += QUERN_TILE_ROWS) {
+        const int64_t count = quern_min(rows - i, QUERN_TILE_ROWS);
+        if (!transposed) {
+            pack_transposed(packed, QUERN_TILE_ROWS, a + i * stride, stride, count, depth);
+        } else if (count == QUERN_TILE_ROWS) {
+            for (int64_t k = 0; k < depth; k++) {
+                memcpy(packed + k * QUERN_TILE_ROWS, a + k * stride + i,
+                       QUERN_TILE_ROWS * sizeof(float));
+            }
+        } else {
+            for (int64_t k = 0; k < depth; k++) {
+                for (int64_t r = 0; r < count; r++) {
+                    packed[k * QUERN_TILE_ROWS + r] = a[k * stride + i + r];
+                }
+            }
+        }
+        packed += QUERN_TILE_ROWS * depth;
+    }
+}
+
+/* Rows of b that are copied together: each page of b is then met once for all panels. */
+#define PACK_ROWS 8
+
+void quern_pack_b(float *packed, const float *b, int64_t stride, int transposed, int64_t depth,
+                  int64_t columns) {
+    if (transposed) {
+        for (int64_t j = 0; j < columns; j += QUERN_TILE_COLUMNS) {
+            pack_transposed(packed + j * depth, QUERN_TILE_COLUMNS, b + j * stride, stride,
+                            quern_min(columns - j, QUERN_TILE_COLUMNS), depth);
+        }
+        return;
+    }
+    for (int64_t first = 0; first < depth; first += PACK_ROWS) {
+        const int64_t last = quern_min(depth, first + PACK_ROWS);
+        for (int64_t j = 0; j < columns; j += QUERN_TILE_COLUMNS) {
+            const int64_t count = quern_min(columns - j, QUERN_TILE_COLUMNS);
+            float *panel = packed + j * depth;
+            if (count == QUERN_TILE_COLUMNS) {
+                for (int64_t k = first; k < last; k++) {
+                    v_store(panel + k * QUERN_TILE_COLUMNS, v_load(b + k * stride + j));
+                    v_store(panel + k * QUERN_TILE_COLUMNS + QUERN_LANES,
+                            v_load(b + k * stride + j + QUERN_LANES));
+                }
+            } else {
+                for (int64_t k = first; k < last; k++) {
+                    v_store(panel + k * QUERN_TILE_COLUMNS, v_load_first(b + k * stride + j, count));
+                    v_store(panel + k * QUERN_TILE_COLUMNS + QUERN_LANES,
+                            v_load_first(b + k * stride + j + QUERN_LANES,
+                                         quern_max(0, count - QUERN_LANES)));
+                }
+            }
+        }
+    }
+}

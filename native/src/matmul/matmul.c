@@ -1,0 +1,106 @@
+/*
+ * matmul_f32: out [M,N] = op(a) [M,K] op(b) [K,N] + bias, or out += with QUERN_ACCUMULATE.
+ *
+ * The naive version, and the order of every sum: blocks of BLOCK_DEPTH rising, within each k rising.
+ *   for m, n: out[m][n] = bias[n]; for k: out[m][n] += a[m][k] * b[k][n]
+ */
+#include "matmul/few_rows.h"
+#include "matmul/gemm.h"
+
+/*
+ * A panel of b (BLOCK_DEPTH by QUERN_TILE_COLUMNS) stays in the first-level cache, the block of a in
+ * the second-level one, the block of b in the third-level one.
+ */
+#define BLOCK_DEPTH 256
+#define BLOCK_ROWS (QUERN_TILE_ROWS * (168 / QUERN_TILE_ROWS))
+#define BLOCK_COLUMNS 1536
+
+_Static_assert((BLOCK_DEPTH * (BLOCK_ROWS + BLOCK_COLUMNS) + QUERN_PACK_SLACK) * 4 <= QUERN_WORK_BYTES,
+               "packed blocks fit into a worker's scratch memory");
+_Static_assert(BLOCK_COLUMNS % QUERN_TILE_COLUMNS == 0, "blocks are made of whole panels");
+
+/* The tile of out that a worker computes. */
+typedef struct region {
+    quern_range rows;
+    quern_range columns;
+} region;
+
+/*
+ * Divides out among a grid of workers. A column of workers packs the same b and a row of them the
+ * same a, so of all grids the one with the least arithmetic and packing for the busiest worker is
+ * taken; an element costs 1/16 of a step to compute and about one to pack.
+ */
+static region divide(int64_t m, int64_t n, int32_t part, int32_t parts) {
+    int32_t best_rows = 1;
+    double best = -1;
+    for (int32_t rows = 1; rows <= parts; rows++) {
+        if (parts % rows != 0) continue;
+        quern_range widest_rows = quern_share(m, QUERN_TILE_ROWS, 0, rows);
+        quern_range widest_columns = quern_share(n, QUERN_TILE_COLUMNS, 0, parts / rows);
+        double height = (double)(widest_rows.last - widest_rows.first);
+        double width = (double)(widest_columns.last - widest_columns.first);
+        double cost = height * width / 16 + height + width;
+        if (best < 0 || cost < best) {
+            best = cost;
+            best_rows = rows;
+        }
+    }
+    int32_t best_columns = parts / best_rows;
+    return (region){quern_share(m, QUERN_TILE_ROWS, part / best_columns, best_rows),
+                    quern_share(n, QUERN_TILE_COLUMNS, part % best_columns, best_columns)};
+}
+
+QUERN_KERNEL_DEFINE(matmul_f32) {
+    float *out = record->pointers[0];
+    const float *a = record->pointers[1];
+    const float *b = record->pointers[2];
+    const float *bias = record->pointers[3];
+    const int64_t m = record->integers[0];
+    const int64_t n = record->integers[1];
+    const int64_t k = record->integers[2];
+    const int64_t a_stride = record->integers[3];
+    const int64_t b_stride = record->integers[4];
+    const int64_t out_stride = record->integers[5];
+    const int a_transposed = (record->integers[6] & QUERN_TRANSPOSE_A) != 0;
+    const int b_transposed = (record->integers[6] & QUERN_TRANSPOSE_B) != 0;
+    const int accumulate = (record->integers[6] & QUERN_ACCUMULATE) != 0;
+    const int64_t a_row = a_transposed ? 1 : a_stride;
+    const int64_t a_step = a_transposed ? a_stride : 1;
+    const int64_t b_row = b_transposed ? 1 : b_stride;
+    const int64_t b_step = b_transposed ? b_stride : 1;
+    float *work = quern_work(record, part);
+
+    /* Which way is taken depends on the whole product, never on this worker's share of it. */
+    if (m <= QUERN_FEW_ROWS && !(a_transposed && b_transposed)) {
+        quern_range columns = quern_share(n, QUERN_TILE_COLUMNS, part, parts);
+        if (columns.first < columns.last) {
+            quern_few_rows(out + columns.first, out_stride, a, a_row, a_step,
+                           b + columns.first * b_step, b_stride, b_transposed,
+                           bias ? bias + columns.first : NULL, accumulate, m,
+                           columns.last - columns.first, k, work);
+        }
+        return QUERN_OK;
+    }
+
+    const region own = divide(m, n, part, parts);
+    float *packed_a = work;
+    float *packed_b = work + BLOCK_ROWS * BLOCK_DEPTH + QUERN_PACK_SLACK;
+    for (int64_t j = own.columns.first; j < own.columns.last; j += BLOCK_COLUMNS) {
+        const int64_t columns = quern_min(own.columns.last - j, BLOCK_COLUMNS);
+        /* Once even where K is 0: the bias, or zero, is still to be written. */
+        int64_t p = 0;
+        do {
+            if (quern_cancelled(record)) return QUERN_CANCELLED;
+            const int64_t depth = quern_min(k - p, BLOCK_DEPTH);
+            quern_pack_b(packed_b, b + p * b_row + j * b_step, b_stride, b_transposed, depth, columns);
+            for (int64_t i = own.rows.first; i < own.rows.last; i += BLOCK_ROWS) {
+                const int64_t rows = quern_min(own.rows.last - i, BLOCK_ROWS);
+                quern_pack_a(packed_a, a + i * a_row + p * a_step, a_stride, a_transposed, rows, depth);
+                quern_gemm(out + i * out_stride + j, out_stride, QUERN_PACKED, packed_a, 0, packed_b,
+                           bias && p == 0 ? bias + j : NULL, accumulate || p > 0, rows, columns, depth);
+            }
+            p += BLOCK_DEPTH;
+        } while (p < k);
+    }
+    return QUERN_OK;
+}

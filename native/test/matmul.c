@@ -1,0 +1,145 @@
+/* matmul_f32 on every tier against loops in double. */
+#include "check.h"
+
+CHECK_DECLARE(matmul_f32);
+
+typedef struct matmul_case {
+    int64_t m, n, k;
+    int64_t flags;
+    int bias;
+    /* Elements that each row is longer than it need be. */
+    int64_t beyond;
+} matmul_case;
+
+static int64_t storage(int64_t rows, int64_t columns, int64_t stride) {
+    return rows > 0 && columns > 0 ? (rows - 1) * stride + columns : 0;
+}
+
+static void check_case(const matmul_case *c) {
+    const int a_transposed = (c->flags & QUERN_TRANSPOSE_A) != 0;
+    const int b_transposed = (c->flags & QUERN_TRANSPOSE_B) != 0;
+    const int accumulate = (c->flags & QUERN_ACCUMULATE) != 0;
+    const int64_t a_rows = a_transposed ? c->k : c->m, a_columns = a_transposed ? c->m : c->k;
+    const int64_t b_rows = b_transposed ? c->n : c->k, b_columns = b_transposed ? c->k : c->n;
+    const int64_t a_stride = a_columns + c->beyond, b_stride = b_columns + c->beyond;
+    const int64_t out_stride = c->n + c->beyond;
+    const int64_t out_size = storage(c->m, c->n, out_stride);
+    const float *a = check_random(storage(a_rows, a_columns, a_stride), 1);
+    const float *b = check_random(storage(b_rows, b_columns, b_stride), 1);
+    const float *bias = c->bias ? check_random(c->n, 1) : NULL;
+    const float *before = check_random(out_size, 1);
+    float *out = check_floats(out_size);
+    float *first = check_floats(out_size);
+    double *expected = malloc((size_t)(out_size + 1) * sizeof(double));
+    for (int64_t i = 0; i < out_size; i++) expected[i] = before[i];
+    /* The magnitude of what is added, which the error is a multiple of. */
+    double most = 1;
+    for (int64_t i = 0; i < c->m; i++) {
+        for (int64_t j = 0; j < c->n; j++) {
+            double sum = bias ? bias[j] : 0, size = fabs(sum);
+            for (int64_t p = 0; p < c->k; p++) {
+                double x = (double)(a_transposed ? a[p * a_stride + i] : a[i * a_stride + p]) *
+                           (b_transposed ? b[j * b_stride + p] : b[p * b_stride + j]);
+                sum += x;
+                size += fabs(x);
+            }
+            expected[i * out_stride + j] = sum + (accumulate ? before[i * out_stride + j] : 0);
+            if (size > most) most = size;
+        }
+    }
+    quern_step step = {0};
+    quern_record record = {.step = &step,
+                           .pointers = {out, (void *)a, (void *)b, (void *)bias},
+                           .integers = {c->m, c->n, c->k, a_stride, b_stride, out_stride, c->flags}};
+    for (int tier = 0; tier < QUERN_TIERS; tier++) {
+        if (!check_has_tier(tier)) continue;
+        for (int32_t parts = 1; parts <= 5; parts++) {
+            memcpy(out, before, (size_t)out_size * sizeof *out);
+            int32_t status = check_run(CHECK_TABLE(matmul_f32), tier, &record, parts);
+            CHECK(status == QUERN_OK, "status %d", status);
+            if (parts == 1) {
+                /* Rounding of k + 2 additions, each of at most `most`. */
+                double bound = (double)(c->k + 3) * most * 5.97e-8;
+                double worst = 0;
+                for (int64_t i = 0; i < out_size; i++) {
+                    double error = fabs(out[i] - expected[i]);
+                    if (!(error <= worst)) worst = isnan(error) ? INFINITY : error;
+                }
+                CHECK(worst <= bound, "%s m %ld n %ld k %ld flags %ld bias %d beyond %ld: %g > %g",
+                      check_tier_names[tier], (long)c->m, (long)c->n, (long)c->k, (long)c->flags,
+                      c->bias, (long)c->beyond, worst, bound);
+                memcpy(first, out, (size_t)out_size * sizeof *out);
+            } else {
+                CHECK(memcmp(first, out, (size_t)out_size * sizeof *out) == 0,
+                      "%s m %ld n %ld k %ld flags %ld: %d parts differ from one",
+                      check_tier_names[tier], (long)c->m, (long)c->n, (long)c->k, (long)c->flags,
+                      parts);
+            }
+        }
+    }
+    free(expected);
+    check_free(0);
+}
+
+/* Small whole numbers, whose sums are exact in any order. */
+static void check_exact(void) {
+    enum { M = 37, N = 51, K = 300 };
+    float *a = check_floats(M * K), *b = check_floats(K * N), *out = check_floats(M * N);
+    for (int i = 0; i < M * K; i++) a[i] = (float)(check_below(9) - 4);
+    for (int i = 0; i < K * N; i++) b[i] = (float)(check_below(9) - 4);
+    quern_step step = {0};
+    quern_record record = {.step = &step, .pointers = {out, a, b}, .integers = {M, N, K, K, N, N, 0}};
+    for (int tier = 0; tier < QUERN_TIERS; tier++) {
+        if (!check_has_tier(tier)) continue;
+        check_run(CHECK_TABLE(matmul_f32), tier, &record, 2);
+        int zeros = 0;
+        for (int i = 0; i < M; i++) {
+            for (int j = 0; j < N; j++) {
+                float sum = 0;
+                for (int k = 0; k < K; k++) sum += a[i * K + k] * b[k * N + j];
+                CHECK(out[i * N + j] == sum, "%s [%d][%d]", check_tier_names[tier], i, j);
+                zeros += sum == 0;
+            }
+        }
+        CHECK(zeros < M * N / 4, "mostly zeros");
+    }
+    check_free(0);
+}
+
+static void check_cancel(void) {
+    float *x = check_random(64 * 64, 1), *out = check_floats(64 * 64);
+    quern_step step = {.cancel = 1};
+    quern_record record = {.step = &step, .pointers = {out, x, x}, .integers = {64, 64, 64, 64, 64, 64, 0}};
+    for (int tier = 0; tier < QUERN_TIERS; tier++) {
+        if (!check_has_tier(tier)) continue;
+        CHECK(check_run(CHECK_TABLE(matmul_f32), tier, &record, 1) == QUERN_CANCELLED, "cancelled");
+    }
+    check_free(0);
+}
+
+int main(void) {
+    static const int64_t sizes[] = {0, 1, 2, 3, 5, 6, 7, 8, 9, 13, 14, 15, 16, 17, 31, 32, 33, 35, 67, 97};
+    const int64_t count = sizeof sizes / sizeof *sizes;
+    for (int64_t flags = 0; flags < 8; flags++) {
+        for (int bias = 0; bias < 2; bias++) {
+            for (int i = 0; i < 60; i++) {
+                matmul_case c = {sizes[check_below(count)], sizes[check_below(count)],
+                                 sizes[check_below(count)], flags, bias, check_below(3) * 3};
+                check_case(&c);
+            }
+            for (int64_t m = 1; m <= 9; m++) {
+                check_case(&(matmul_case){m, 67, 35, flags, bias, 5});
+                check_case(&(matmul_case){m, 1030, 19, flags, bias, 0});
+            }
+            check_case(&(matmul_case){13, 17, 0, flags, bias, 1});
+            check_case(&(matmul_case){0, 17, 5, flags, bias, 0});
+            check_case(&(matmul_case){5, 0, 5, flags, bias, 0});
+            /* Beyond one block of each dimension. */
+            check_case(&(matmul_case){181, 37, 523, flags, bias, 3});
+            check_case(&(matmul_case){11, 1553, 261, flags, bias, 0});
+        }
+    }
+    check_exact();
+    check_cancel();
+    return check_result();
+}
