@@ -11,6 +11,7 @@
 
 #include "kernel.h"
 
+#include <math.h>
 #include <string.h>
 
 #if defined(QUERN_ISA_avx512) && defined(__AVX512F__)

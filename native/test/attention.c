@@ -1,0 +1,279 @@
+/* attention_f32 and attention_backward_f32 on every tier against loops in double. */
+#include "check.h"
+#include "random.h"
+
+CHECK_DECLARE(attention_f32);
+CHECK_DECLARE(attention_backward_f32);
+
+typedef struct attention_case {
+    int64_t batch, time, heads, groups, size, keys, window;
+    int causal;
+    float dropout;
+    /* Whether starts are given; the gradient is then not asked for. */
+    int cached;
+    /* Elements that each row is longer than it need be. */
+    int64_t beyond;
+    /* Magnitude of q and k. */
+    float magnitude;
+} attention_case;
+
+/* Everything about a case in doubles; tensors [B,T,H,D] or [B,S,G,D] without gaps. */
+typedef struct reference {
+    double *out, *lse, *dq, *dk, *dv;
+    /* The largest term that cancels in a gradient of q or k. */
+    double term;
+} reference;
+
+static double *doubles(int64_t n) { return calloc((size_t)n + 1, sizeof(double)); }
+
+static void compute(const attention_case *c, const float *q, const float *k, const float *v,
+                    const float *dout, const int32_t *starts, const quern_step *step, int64_t stream,
+                    float scale, int64_t q_stride, int64_t k_stride, reference *to) {
+    const quern_random random = quern_random_of(step, stream);
+    double *weights = doubles(c->keys), *kept = doubles(c->keys);
+    for (int64_t b = 0; b < c->batch; b++) {
+        for (int64_t h = 0; h < c->heads; h++) {
+            const int64_t g = h / (c->heads / c->groups);
+            for (int64_t t = 0; t < c->time; t++) {
+                const int64_t position = (starts ? starts[b] : 0) + t;
+                const float *query = q + (b * c->time + t) * q_stride + h * c->size;
+                const float *gradient = dout + (b * c->time + t) * q_stride + h * c->size;
+                double most = -INFINITY, sum = 0;
+                for (int64_t s = 0; s < c->keys; s++) {
+                    const float *key = k + (b * c->keys + s) * k_stride + g * c->size;
+                    double score = 0;
+                    for (int64_t d = 0; d < c->size; d++) score += (double)query[d] * key[d];
+                    const int seen = !c->causal || (s <= position && (c->window == 0 || s > position - c->window));
+                    weights[s] = seen ? score * scale : -INFINITY;
+                    most = fmax(most, weights[s]);
+                }
+                for (int64_t s = 0; s < c->keys; s++) sum += weights[s] > -INFINITY ? exp(weights[s] - most) : 0;
+                const int64_t row = ((b * c->heads + h) * c->time) + t;
+                to->lse[row] = sum > 0 ? most + log(sum) : -INFINITY;
+                double along = 0;
+                for (int64_t s = 0; s < c->keys; s++) {
+                    weights[s] = weights[s] > -INFINITY ? exp(weights[s] - most) / sum : 0;
+                    const float unit = quern_random_at(&random, (uint64_t)(row * c->keys + s));
+                    kept[s] = c->dropout == 0 ? 1 : unit >= c->dropout ? 1 / (1 - (double)c->dropout) : 0;
+                    const float *value = v + (b * c->keys + s) * k_stride + g * c->size;
+                    for (int64_t d = 0; d < c->size; d++) {
+                        const double x = weights[s] * kept[s] * value[d];
+                        to->out[((b * c->time + t) * c->heads + h) * c->size + d] += x;
+                        along += x * gradient[d];
+                    }
+                }
+                for (int64_t s = 0; s < c->keys; s++) {
+                    if (weights[s] == 0) continue;
+                    const int64_t at = (b * c->keys + s) * k_stride + g * c->size;
+                    const int64_t to_key = ((b * c->keys + s) * c->groups + g) * c->size;
+                    double dweight = 0;
+                    for (int64_t d = 0; d < c->size; d++) {
+                        dweight += (double)gradient[d] * v[at + d];
+                        to->dv[to_key + d] += weights[s] * kept[s] * gradient[d];
+                    }
+                    const double dscore = weights[s] * (kept[s] * dweight - along) * scale;
+                    to->term = fmax(to->term, weights[s] * (fabs(kept[s] * dweight) + fabs(along)) * scale * c->magnitude);
+                    for (int64_t d = 0; d < c->size; d++) {
+                        to->dq[((b * c->time + t) * c->heads + h) * c->size + d] += dscore * k[at + d];
+                        to->dk[to_key + d] += dscore * query[d];
+                    }
+                }
+            }
+        }
+    }
+    free(weights);
+    free(kept);
+}
+
+/* The largest error of a tensor of rows beside one without gaps, relative to the largest element or term. */
+static double distance(const float *x, const double *y, int64_t rows, int64_t columns, int64_t stride,
+                       double term) {
+    double worst = 0, most = fmax(1e-2, term);
+    for (int64_t i = 0; i < rows; i++) {
+        for (int64_t j = 0; j < columns; j++) {
+            const double e = y[i * columns + j];
+            const double error = isinf(e) ? (x[i * stride + j] == e ? 0 : INFINITY) : fabs(x[i * stride + j] - e);
+            if (!(error <= worst)) worst = isnan(error) ? INFINITY : error;
+            if (!isinf(e) && fabs(e) > most) most = fabs(e);
+        }
+    }
+    return worst / most;
+}
+
+static int64_t storage(int64_t rows, int64_t columns, int64_t stride) {
+    return rows > 0 ? (rows - 1) * stride + columns : 0;
+}
+
+#define CASE_FORMAT "%s B %ld T %ld H %ld G %ld D %ld S %ld window %ld causal %d dropout %g cached %d beyond %ld"
+#define CASE_VALUES                                                                                 \
+    check_tier_names[tier], (long)c->batch, (long)c->time, (long)c->heads, (long)c->groups,         \
+        (long)c->size, (long)c->keys, (long)c->window, c->causal, (double)c->dropout, c->cached,    \
+        (long)c->beyond
+
+static void check_case(const attention_case *c) {
+    const int64_t q_columns = c->heads * c->size, k_columns = c->groups * c->size;
+    const int64_t q_rows = c->batch * c->time, k_rows = c->batch * c->keys;
+    const int64_t q_stride = q_columns + c->beyond, k_stride = k_columns + c->beyond;
+    const int64_t q_size = storage(q_rows, q_columns, q_stride);
+    const int64_t k_size = storage(k_rows, k_columns, k_stride);
+    const int64_t lse_size = c->batch * c->heads * c->time;
+    const float scale = 1 / sqrtf((float)c->size);
+    float *q = check_random(q_size, c->magnitude), *k = check_random(k_size, c->magnitude);
+    float *v = check_random(k_size, 1), *dout = check_random(q_size, 1);
+    int32_t *starts = NULL;
+    if (c->cached) {
+        starts = check_ints(c->batch);
+        for (int64_t b = 0; b < c->batch; b++) starts[b] = (int32_t)check_below(c->keys - c->time + 1);
+        /* What stands behind the last row in a cache is never looked at. */
+        for (int64_t b = 0; b < c->batch; b++) {
+            for (int64_t s = starts[b] + c->time; s < c->keys; s++) {
+                for (int64_t d = 0; d < k_columns; d++) {
+                    k[(b * c->keys + s) * k_stride + d] = NAN;
+                    v[(b * c->keys + s) * k_stride + d] = NAN;
+                }
+            }
+        }
+    }
+    quern_step step = {.seed = 0x123456789abcdef, .sequence = 7};
+    const int64_t stream = 5;
+    reference e = {doubles(q_rows * q_columns), doubles(lse_size), doubles(q_rows * q_columns),
+                   doubles(k_rows * k_columns), doubles(k_rows * k_columns), 0};
+    if (c->cached) {
+        /* The reference multiplies masked values by zero: give it numbers. */
+        float *k2 = malloc((size_t)(k_size + 1) * sizeof(float)), *v2 = malloc((size_t)(k_size + 1) * sizeof(float));
+        for (int64_t i = 0; i < k_size; i++) k2[i] = isnan(k[i]) ? 0 : k[i];
+        for (int64_t i = 0; i < k_size; i++) v2[i] = isnan(v[i]) ? 0 : v[i];
+        compute(c, q, k2, v2, dout, starts, &step, stream, scale, q_stride, k_stride, &e);
+        free(k2);
+        free(v2);
+    } else {
+        compute(c, q, k, v, dout, starts, &step, stream, scale, q_stride, k_stride, &e);
+    }
+    float *out = check_floats(q_size), *lse = check_floats(lse_size), *dq = check_floats(q_size);
+    float *dk = check_floats(k_size), *dv = check_floats(k_size);
+    float *saved[5];
+    const int64_t sizes[5] = {q_size, lse_size, q_size, k_size, k_size};
+    float *results[5] = {out, lse, dq, dk, dv};
+    for (int i = 0; i < 5; i++) saved[i] = malloc((size_t)(sizes[i] + 1) * sizeof(float));
+    quern_record forward = {.step = &step,
+                            .pointers = {out, lse, q, k, v, starts},
+                            .integers = {c->batch, c->time, c->heads, c->groups, c->size, q_stride, k_stride,
+                                         k_stride, q_stride, c->keys, c->window, c->causal, stream},
+                            .floats = {scale, c->dropout}};
+    quern_record backward = forward;
+    void *pointers[] = {dq, dk, dv, dout, q, k, v, out, lse};
+    memcpy(backward.pointers, pointers, sizeof pointers);
+    for (int tier = 0; tier < QUERN_TIERS; tier++) {
+        if (!check_has_tier(tier)) continue;
+        for (int32_t parts = 1; parts <= 5; parts++) {
+            for (int i = 0; i < 5; i++) memset(results[i], 0xff, (size_t)sizes[i] * sizeof(float));
+            int32_t status = check_run(CHECK_TABLE(attention_f32), tier, &forward, parts);
+            CHECK(status == QUERN_OK, "status %d", status);
+            if (!c->cached) {
+                status = check_run(CHECK_TABLE(attention_backward_f32), tier, &backward, parts);
+                CHECK(status == QUERN_OK, "status %d", status);
+            }
+            if (parts == 1) {
+                const double bound = 1e-5;
+                double error = distance(out, e.out, q_rows, q_columns, q_stride, 0);
+                CHECK(error <= bound, "out %g " CASE_FORMAT, error, CASE_VALUES);
+                error = distance(lse, e.lse, lse_size, 1, 1, 0);
+                CHECK(error <= bound, "lse %g " CASE_FORMAT, error, CASE_VALUES);
+                if (!c->cached) {
+                    error = distance(dq, e.dq, q_rows, q_columns, q_stride, e.term);
+                    CHECK(error <= bound, "dq %g " CASE_FORMAT, error, CASE_VALUES);
+                    error = distance(dk, e.dk, k_rows, k_columns, k_stride, e.term);
+                    CHECK(error <= bound, "dk %g " CASE_FORMAT, error, CASE_VALUES);
+                    error = distance(dv, e.dv, k_rows, k_columns, k_stride, 0);
+                    CHECK(error <= bound, "dv %g " CASE_FORMAT, error, CASE_VALUES);
+                }
+                for (int i = 0; i < 5; i++) memcpy(saved[i], results[i], (size_t)sizes[i] * sizeof(float));
+            } else {
+                for (int i = 0; i < 5; i++) {
+                    CHECK(memcmp(saved[i], results[i], (size_t)sizes[i] * sizeof(float)) == 0,
+                          "result %d of %d parts differs " CASE_FORMAT, i, parts, CASE_VALUES);
+                }
+            }
+        }
+    }
+    for (int i = 0; i < 5; i++) free(saved[i]);
+    free(e.out), free(e.lse), free(e.dq), free(e.dk), free(e.dv);
+    check_free(0);
+}
+
+/* Scores that overflow to -infinity, rows that see nothing, and a NaN that must come through. */
+static void check_extremes(void) {
+    enum { T = 20, D = 8 };
+    for (int tier = 0; tier < QUERN_TIERS; tier++) {
+        if (!check_has_tier(tier)) continue;
+        float *q = check_random(T * D, 1), *k = check_random(T * D, 1), *v = check_random(T * D, 1);
+        float *out = check_floats(T * D), *lse = check_floats(T), *dout = check_random(T * D, 1);
+        float *dq = check_floats(T * D), *dk = check_floats(T * D), *dv = check_floats(T * D);
+        quern_step step = {0};
+        quern_record forward = {.step = &step,
+                                .pointers = {out, lse, q, k, v},
+                                .integers = {1, T, 1, 1, D, D, D, D, D, T, 0, 1, 0},
+                                .floats = {1, 0}};
+        quern_record backward = forward;
+        void *pointers[] = {dq, dk, dv, dout, q, k, v, out, lse};
+        memcpy(backward.pointers, pointers, sizeof pointers);
+        for (int i = 0; i < T * D; i++) q[i] = 1e30f, k[i] = -1e30f;
+        check_run(CHECK_TABLE(attention_f32), tier, &forward, 1);
+        check_run(CHECK_TABLE(attention_backward_f32), tier, &backward, 1);
+        for (int i = 0; i < T; i++) CHECK(lse[i] == -INFINITY, "lse %g", (double)lse[i]);
+        for (int i = 0; i < T * D; i++) {
+            CHECK(out[i] == 0, "out %g", (double)out[i]);
+            CHECK(dq[i] == 0 && dk[i] == 0 && dv[i] == 0, "gradients of rows that see nothing");
+        }
+        check_fill(q, T * D, 1);
+        check_fill(k, T * D, 1);
+        q[5 * D] = NAN;
+        check_run(CHECK_TABLE(attention_f32), tier, &forward, 1);
+        for (int i = 0; i < T; i++) {
+            CHECK((i == 5) == isnan(out[i * D]), "row %d", i);
+            CHECK((i == 5) == isnan(lse[i]), "row %d", i);
+        }
+        check_free(0);
+    }
+}
+
+int main(void) {
+    static const int64_t sizes[] = {1, 3, 7, 8, 9, 15, 16, 17, 24, 32, 35, 64, 67};
+    static const int64_t times[] = {1, 2, 5, 8, 17, 31, 53, 64, 97, 131};
+    for (int i = 0; i < 150; i++) {
+        const int64_t groups = 1 + check_below(3);
+        const int64_t time = times[check_below(i % 4 == 0 ? 10 : 6)];
+        const int causal = check_below(3) != 0;
+        check_case(&(attention_case){.batch = 1 + check_below(2),
+                                     .time = time,
+                                     .heads = groups * (1 + check_below(3)),
+                                     .groups = groups,
+                                     .size = sizes[check_below(13)],
+                                     .keys = causal ? time : 1 + check_below(time + 40),
+                                     .window = causal && i % 3 == 0 ? 1 + check_below(time + 3) : 0,
+                                     .causal = causal,
+                                     .dropout = i % 5 == 0 ? 0.25f : 0,
+                                     .beyond = check_below(2) * 3,
+                                     .magnitude = i % 7 == 0 ? 8 : 1});
+        const int64_t fresh = i % 2 == 0 ? 1 : times[check_below(6)];
+        check_case(&(attention_case){.batch = 1 + check_below(3),
+                                     .time = fresh,
+                                     .heads = groups * (1 + check_below(3)),
+                                     .groups = groups,
+                                     .size = sizes[check_below(13)],
+                                     .keys = fresh + check_below(300),
+                                     .window = i % 3 == 0 ? 1 + check_below(70) : 0,
+                                     .causal = 1,
+                                     .cached = 1,
+                                     .beyond = check_below(2) * 3,
+                                     .magnitude = 1});
+    }
+    /* Heads wider than the usual ones, with gaps and without, up to those no block has room for. */
+    check_case(&(attention_case){1, 70, 2, 1, 128, 70, 0, 1, 0, 0, 0, 1});
+    check_case(&(attention_case){1, 70, 1, 1, 512, 70, 9, 1, 0.5f, 0, 5, 1});
+    check_case(&(attention_case){1, 33, 1, 1, 1111, 33, 0, 1, 0, 0, 1, 1});
+    check_case(&(attention_case){1, 9, 1, 1, 40000, 9, 0, 1, 0, 0, 0, 1});
+    check_case(&(attention_case){1, 1, 1, 1, 64, 700, 0, 1, 0, 1, 0, 1});
+    check_extremes();
+    return check_result();
+}
