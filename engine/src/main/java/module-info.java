@@ -17,6 +17,7 @@ module org.quern {
   exports org.quern.ir.op;
   exports org.quern.ir;
   exports org.quern.memory;
+  exports org.quern.model;
   exports org.quern.plan;
   exports org.quern.text;
 }

@@ -47,6 +47,15 @@ public final class Graph {
     return Collections.unmodifiableMap(outputs);
   }
 
+  /** The output of this name. */
+  public Value output(String name) {
+    Value output = outputs.get(name);
+    if (output == null) {
+      throw new GraphException("The graph has no output named " + name + ".");
+    }
+    return output;
+  }
+
   /** The contents of a value in {@link Region#CONSTANTS}. */
   public float[] constant(Value value) {
     float[] contents = constants.get(value.id());

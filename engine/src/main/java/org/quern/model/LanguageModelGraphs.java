@@ -1,0 +1,79 @@
+package org.quern.model;
+
+import java.util.function.Consumer;
+import org.quern.ir.DType;
+import org.quern.ir.Graph;
+import org.quern.ir.Shape;
+import org.quern.ir.Value;
+import org.quern.ir.op.CrossEntropy;
+import org.quern.ir.op.Embedding;
+
+/** The graphs of a causal language model, one for each thing that is done with it. */
+public final class LanguageModelGraphs {
+  /** The labels among the inputs of a graph with a loss: I32 {@code [batch, time]}. */
+  public static final String LABELS = "labels";
+
+  /** The rows to predict after, among the inputs of {@link #generation}: I32 {@code [batch, 1]}. */
+  public static final String LAST_ROWS = "last_rows";
+
+  /** The logits among the outputs. */
+  public static final String LOGITS = "logits";
+
+  /** The loss among the outputs: {@code [1]}. */
+  public static final String LOSS = "loss";
+
+  private LanguageModelGraphs() {}
+
+  /** Logits of whole sequences: {@code [batch, time, vocabulary]}. */
+  public static Graph logits(CausalLanguageModel model, int batch, int time) {
+    Graph graph = new Graph(model.layout());
+    Pass pass = Pass.full(graph, batch, time, false);
+    graph.output(LOGITS, model.logits(pass, model.hidden(pass)));
+    return graph;
+  }
+
+  /** The loss of whole sequences, without dropout. */
+  public static Graph evaluation(CausalLanguageModel model, int batch, int time) {
+    return withLoss(model, batch, time, false);
+  }
+
+  /**
+   * Loss, gradients, and what {@code update} appends to run in steps that update the parameters.
+   */
+  public static Graph training(
+      CausalLanguageModel model, int batch, int time, Consumer<Graph> update) {
+    Graph graph = withLoss(model, batch, time, true);
+    graph.differentiate(graph.output(LOSS));
+    graph.beginUpdate();
+    update.accept(graph);
+    return graph;
+  }
+
+  private static Graph withLoss(CausalLanguageModel model, int batch, int time, boolean training) {
+    Graph graph = new Graph(model.layout());
+    Pass pass = Pass.full(graph, batch, time, training);
+    Value labels = graph.input(LABELS, DType.I32, Shape.of(batch, time));
+    Value logits = model.logits(pass, model.hidden(pass));
+    graph.output(LOSS, CrossEntropy.loss(graph, logits, labels));
+    return graph;
+  }
+
+  /**
+   * The next token's logits {@code [batch, 1, vocabulary]} after {@code time} more tokens of each
+   * sequence, whose keys and values join the cache. The input {@link #LAST_ROWS}, there if {@code
+   * time > 1}, says which of the {@code batch * time} rows to predict after.
+   */
+  public static Graph generation(CausalLanguageModel model, int batch, int time, int capacity) {
+    Graph graph = new Graph(model.layout());
+    Pass pass = Pass.cached(graph, batch, time, capacity);
+    Value hidden = model.hidden(pass);
+    Value last = hidden;
+    if (time > 1) {
+      Value rows = graph.input(LAST_ROWS, DType.I32, Shape.of(batch, 1));
+      Value table = hidden.view(batch * time, hidden.shape().last());
+      last = Embedding.apply(graph, rows, table, Value.NONE, Value.NONE);
+    }
+    graph.output(LOGITS, model.logits(pass, last));
+    return graph;
+  }
+}

@@ -1,0 +1,33 @@
+package org.quern.model;
+
+/** The sizes and settings of an architecture. */
+public sealed interface ModelConfig permits Gpt2Config, LlamaConfig {
+  /** The number of tokens. */
+  int vocabularySize();
+
+  /** The most positions that the model was made for. */
+  int contextLength();
+
+  /** The width of a layer's input and output. */
+  int channels();
+
+  /** The number of layers. */
+  int layers();
+
+  /** {@code model_type} in Hugging Face's configurations, such as {@code gpt2}. */
+  String family();
+
+  /** Checks that {@code value} is positive. */
+  static void positive(String what, int value) {
+    if (value < 1) {
+      throw new ModelException("The model's " + what + " is " + value + "; it must be positive.");
+    }
+  }
+
+  /** Checks that {@code value} is a probability below one. */
+  static void probability(String what, float value) {
+    if (!(value >= 0 && value < 1)) {
+      throw new ModelException("The model's " + what + " is " + value + "; it must be in [0, 1).");
+    }
+  }
+}

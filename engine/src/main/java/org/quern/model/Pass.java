@@ -1,0 +1,62 @@
+package org.quern.model;
+
+import org.quern.ir.DType;
+import org.quern.ir.Graph;
+import org.quern.ir.Shape;
+import org.quern.ir.Value;
+
+/**
+ * What a graph is built for: its inputs, and whether it trains or goes on from a cache.
+ *
+ * @param graph the graph that is appended to
+ * @param ids token ids, I32 {@code [batch, time]}
+ * @param starts the position of each sequence's first token, I32 {@code [batch]}; none without a
+ *     cache, where it is zero
+ * @param capacity positions that the cache holds; 0 for no cache
+ * @param training whether dropout applies
+ */
+public record Pass(Graph graph, Value ids, Value starts, int capacity, boolean training) {
+  /** The name of the ids among a graph's inputs. */
+  public static final String IDS = "ids";
+
+  /** The name of the starts among a graph's inputs. */
+  public static final String STARTS = "starts";
+
+  /** A pass over whole sequences. */
+  public static Pass full(Graph graph, int batch, int time, boolean training) {
+    Value ids = graph.input(IDS, DType.I32, Shape.of(batch, time));
+    return new Pass(graph, ids, Value.NONE, 0, training);
+  }
+
+  /** A pass that continues sequences whose keys and values are in the cache. */
+  public static Pass cached(Graph graph, int batch, int time, int capacity) {
+    Value ids = graph.input(IDS, DType.I32, Shape.of(batch, time));
+    Value starts = graph.input(STARTS, DType.I32, Shape.of(batch));
+    return new Pass(graph, ids, starts, capacity, false);
+  }
+
+  /** How many sequences. */
+  public int batch() {
+    return ids.shape().dimension(0);
+  }
+
+  /** How many tokens of each. */
+  public int time() {
+    return ids.shape().dimension(1);
+  }
+
+  /** Whether keys and values are kept. */
+  public boolean isCached() {
+    return capacity > 0;
+  }
+
+  /** One past the last position that the pass can see. */
+  public int positions() {
+    return isCached() ? capacity : time();
+  }
+
+  /** A dropout probability: zero unless training. */
+  public float dropout(float probability) {
+    return training ? probability : 0;
+  }
+}
