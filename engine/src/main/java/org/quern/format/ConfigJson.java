@@ -179,7 +179,7 @@ public final class ConfigJson {
   public double requireDouble(String key, double least, double most) {
     String expected = "a number from %s to %s".formatted(least, most);
     JsonNode value = require(key, expected);
-    double number = value.isNumber() ? value.asDouble() : Double.NaN;
+    double number = value.isNumber() ? value.asDouble(Double.NaN) : Double.NaN;
     if (!Double.isFinite(number) || number < least || number > most) {
       throw mismatch(key, expected);
     }

@@ -181,9 +181,6 @@ record SafetensorsHeader(Map<String, String> metadata, Map<String, TensorEntry> 
     }
 
     private void readTensor(JsonParser parser, String name, JsonToken start) {
-      if (!StandardCharsets.UTF_8.newEncoder().canEncode(name)) {
-        throw problem(name, "has half a character in its name", AGAIN);
-      }
       if (start != JsonToken.START_OBJECT) {
         throw problem(name, "is described by " + Json.describe(start) + ", not an object", AGAIN);
       }

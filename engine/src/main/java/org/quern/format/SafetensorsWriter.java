@@ -98,10 +98,9 @@ public record SafetensorsWriter(DType floatType, Map<String, String> metadata, l
    */
   public void writeFile(Path file, List<Tensor> tensors) {
     requireNames(tensors);
-    long bytes = 0;
+    byte[] header = header(file, tensors);
+    long bytes = header.length + storedBytes(tensors);
     try (PendingFile pending = PendingFile.create(file)) {
-      byte[] header = header(file, tensors);
-      bytes = header.length + storedBytes(tensors);
       stream(pending.channel(), header, tensors);
       pending.sync();
       pending.commit();
