@@ -1,10 +1,86 @@
 /*
  * attention_f32 and attention_backward_f32 for all heads: see quern.h.
  *   weights = softmax(scale q k^T over the seen keys); out = dropout(weights) v
+ *
+ * Neither holds more than a block of weights (Dao, "FlashAttention-2", 2023): the forward carries each
+ * row's maximum and sum from one block of keys to the next (Milakov and Gimelshein, 2018), the backward
+ * makes the weights again from lse. Blocks of keys begin at multiples of a fixed number and blocks of
+ * rows do not depend on the number of workers, and so neither do the results.
  */
 #include "kernels/attention.h"
+#include "matmul/gemm.h"
 
-/* What a row carries from one block of keys to the next (Milakov and Gimelshein 2018). */
+#define WORK_FLOATS (QUERN_WORK_BYTES / (int64_t)sizeof(float))
+
+/* Rows and keys of a block of weights, unless heads are too wide for it; whole register tiles. */
+#define BLOCK_ROWS (48 / QUERN_TILE_ROWS * QUERN_TILE_ROWS)
+#define BLOCK_KEYS 64
+
+/* A key/value head with at most so many rows has them weighed one by one, and its keys not packed. */
+#define SINGLE_ROWS 4
+
+_Static_assert(BLOCK_KEYS % QUERN_TILE_COLUMNS == 0, "keys are packed in whole panels");
+
+typedef struct block_size {
+    int64_t rows;
+    int64_t keys;
+} block_size;
+
+/*
+ * The largest block for which `vectors` of head size for each row and key and `maps` numbers for each
+ * pair of them fit into half of the scratch memory. No rows: not even the smallest one does.
+ */
+static block_size block_of(const attention *x, int64_t vectors, int64_t maps) {
+    const int64_t width = quern_packed_b(1, x->size);
+    block_size block = {BLOCK_ROWS, BLOCK_KEYS};
+    while (vectors * (block.rows + block.keys) * width + maps * block.rows * block.keys > WORK_FLOATS / 2) {
+        if (block.rows == QUERN_TILE_ROWS && block.keys == QUERN_TILE_COLUMNS) return (block_size){0, 0};
+        block.rows = quern_max(block.rows / 2 / QUERN_TILE_ROWS, 1) * QUERN_TILE_ROWS;
+        block.keys = quern_max(block.keys / 2, QUERN_TILE_COLUMNS);
+    }
+    return block;
+}
+
+/* Cuts scratch memory into pieces. */
+QUERN_INLINE float *take(float **work, int64_t n) {
+    float *piece = *work;
+    *work += n;
+    return piece;
+}
+
+/* Of rows.first <= r < rows.last those that see any of the keys first <= s < last. */
+static quern_range seeing(const attention *x, int64_t b, quern_range rows, int64_t first, int64_t last) {
+    while (rows.first < rows.last && seen_by(x, b, rows.first).last <= first) rows.first++;
+    while (rows.first < rows.last && seen_by(x, b, rows.last - 1).first >= last) rows.last--;
+    return rows;
+}
+
+/*
+ * The rows of a tensor [B*T, H*D] for one key/value head: where they stand if they are evenly spaced,
+ * else a copy.
+ */
+typedef struct row_block {
+    const float *first;
+    int64_t stride;
+} row_block;
+
+static row_block gather(const attention *x, float *copy, const float *from, int64_t stride, int64_t b,
+                        int64_t g, quern_range rows) {
+    if (x->shared == 1) return (row_block){from + row_offset(x, b, g, rows.first, stride), stride};
+    for (int64_t r = rows.first; r < rows.last; r++) {
+        memcpy(copy + (r - rows.first) * x->size, from + row_offset(x, b, g, r, stride),
+               (size_t)x->size * sizeof(float));
+    }
+    return (row_block){copy, x->size};
+}
+
+/* Weights outside of `seen` in keys first <= s < last, the first of which stands at weights[0]. */
+QUERN_INLINE void clear_unseen(float *weights, quern_range seen, int64_t first, int64_t last) {
+    for (int64_t s = first; s < quern_min(seen.first, last); s++) weights[s - first] = 0;
+    for (int64_t s = quern_max(seen.last, first); s < last; s++) weights[s - first] = 0;
+}
+
+/* What a row carries from one block of keys to the next. */
 typedef struct online {
     float highest;
     float sum;
@@ -21,30 +97,24 @@ static float weigh(const attention *x, online *state, float *scores, float *rand
     const vfloat scale = v_splat(x->scale);
     vfloat most = v_splat(state->highest);
     int64_t i = 0;
-    for (; i + QUERN_LANES <= n; i += QUERN_LANES) {
-        vfloat score = scale * v_load(scores + i);
-        v_store(scores + i, score);
-        most = v_max(most, score);
-    }
+    for (; i + QUERN_LANES <= n; i += QUERN_LANES) most = v_max(most, scale * v_load(scores + i));
     if (i < n) {
-        vfloat score = scale * v_load_first(scores + i, n - i);
-        v_store_first(scores + i, score, n - i);
-        /* Lanes beyond the end are left out. */
         vint inside = v_less(v_floats(v_iota()), v_splat((float)(n - i)));
+        vfloat score = scale * v_load_first(scores + i, n - i);
         most = v_max(most, v_select(inside, score, v_splat(-INFINITY)));
     }
     const float highest = v_highest(most);
     /* Where all scores are -infinity nothing is seen; subtracting 0 gives weights of 0, not NaN. */
-    const float base = highest == -INFINITY ? 0.0f : highest;
-    const float correction = exp_of(state->highest - base);
+    const vfloat base = v_splat(highest == -INFINITY ? 0.0f : highest);
+    const float correction = highest == state->highest ? 1.0f : exp_of(state->highest - highest);
     vfloat sum = v_zero();
     for (i = 0; i + QUERN_LANES <= n; i += QUERN_LANES) {
-        vfloat weight = v_exp(v_load(scores + i) - v_splat(base));
+        vfloat weight = v_exp(scale * v_load(scores + i) - base);
         v_store(scores + i, weight);
         sum = sum + weight;
     }
     if (i < n) {
-        vfloat weight = v_exp(v_load_first(scores + i, n - i) - v_splat(base));
+        vfloat weight = v_exp(scale * v_load_first(scores + i, n - i) - base);
         v_store_first(scores + i, weight, n - i);
         sum = sum + v_load_first(scores + i, n - i);
     }
@@ -54,98 +124,374 @@ static float weigh(const attention *x, online *state, float *scores, float *rand
     return correction;
 }
 
-/* Keys weighed at a time where rows are taken one by one. */
-#define ROW_KEYS 256
+/* Makes a row's out from its sums, which may stand in out, and its lse. */
+QUERN_INLINE void finish_row(const attention *x, const quern_record *record, const float *sums,
+                             online state, int64_t b, int64_t g, int64_t r) {
+    float *out = record->pointers[0];
+    float *lse = record->pointers[1];
+    scaled_copy(out + row_offset(x, b, g, r, x->out_stride), state.sum != 0 ? 1.0f / state.sum : 1.0f,
+                sums, x->size);
+    lse[lse_offset(x, b, g, r)] = state.highest + log_of(state.sum);
+}
 
-/* One row, its sums kept in out itself: no head is too wide for it. */
-static void attend_row(const attention *x, float *out, float *lse, const float *q, const float *k,
-                       const float *v, int64_t b, int64_t g, int64_t r, float *work) {
-    float *scores = work;
-    float *random = work + ROW_KEYS;
-    const float *query = q + row_offset(x, b, g, r, x->q_stride);
-    float *sums = out + row_offset(x, b, g, r, x->out_stride);
-    const quern_range seen = seen_by(x, b, r);
-    online state = {-INFINITY, 0};
-    memset(sums, 0, (size_t)x->size * sizeof(float));
-    for (int64_t s = seen.first; s < seen.last; s += ROW_KEYS) {
-        const quern_range block = {s, quern_min(seen.last, s + ROW_KEYS)};
-        for (int64_t i = block.first; i < block.last; i++) {
-            scores[i - s] = dot(query, k + key_offset(x, b, g, i, x->k_stride), x->size);
-        }
-        scale_by(sums, weigh(x, &state, scores, random, b, g, r, block), x->size);
-        for (int64_t i = block.first; i < block.last; i++) {
-            add_scaled(sums, scores[i - s], v + key_offset(x, b, g, i, x->v_stride), x->size);
+/*
+ * Rows weighed one by one, for few rows, as in decoding, and for heads too wide for blocks: keys and
+ * values are read in order and where they stand, sums kept in out.
+ */
+static void attend_rows(const attention *x, const quern_record *record, int64_t b, int64_t g,
+                        quern_range rows, float *work) {
+    float *out = record->pointers[0];
+    const float *q = record->pointers[2];
+    const float *k = record->pointers[3];
+    const float *v = record->pointers[4];
+    float *scores = take(&work, BLOCK_KEYS);
+    float *random = take(&work, BLOCK_KEYS);
+    online states[SINGLE_ROWS];
+    for (int64_t r = rows.first; r < rows.last; r++) {
+        states[r - rows.first] = (online){-INFINITY, 0};
+        memset(out + row_offset(x, b, g, r, x->out_stride), 0, (size_t)x->size * sizeof(float));
+    }
+    const int64_t first = seen_by(x, b, rows.first).first, last = seen_by(x, b, rows.last - 1).last;
+    for (int64_t s = first / BLOCK_KEYS * BLOCK_KEYS; s < last; s += BLOCK_KEYS) {
+        for (int64_t r = rows.first; r < rows.last; r++) {
+            const quern_range seen = within(seen_by(x, b, r), s, s + BLOCK_KEYS);
+            const int64_t n = seen.last - seen.first;
+            if (n <= 0) continue;
+            const float *query = q + row_offset(x, b, g, r, x->q_stride);
+            const float *key = k + key_offset(x, b, g, seen.first, x->k_stride);
+            for (int64_t i = 0; i < n; i++) scores[i] = dot(query, key + i * x->k_stride, x->size);
+            const float correction = weigh(x, &states[r - rows.first], scores, random, b, g, r, seen);
+            add_weighted(out + row_offset(x, b, g, r, x->out_stride), correction, scores,
+                         v + key_offset(x, b, g, seen.first, x->v_stride), x->v_stride, n, x->size);
         }
     }
-    if (state.sum != 0) scale_by(sums, 1.0f / state.sum, x->size);
-    lse[lse_offset(x, b, g, r)] = state.highest + log_of(state.sum);
+    for (int64_t r = rows.first; r < rows.last; r++) {
+        finish_row(x, record, out + row_offset(x, b, g, r, x->out_stride), states[r - rows.first], b, g,
+                   r);
+    }
+}
+
+/* The scratch memory of the forward by blocks. */
+typedef struct forward_work {
+    block_size block;
+    /* [rows, D] each: a copy of q, and out before it is divided. */
+    float *q;
+    float *sums;
+    /* [rows, keys] */
+    float *scores;
+    float *random;
+    /* Blocks of keys and values, packed; block j of the head stands in slot j % slots. */
+    float *packed;
+    int64_t slots;
+    int64_t slot_size;
+    /* The head whose blocks first <= j < last are packed. */
+    int64_t head;
+    quern_range ready;
+} forward_work;
+
+static forward_work forward_work_of(const attention *x, float *work) {
+    forward_work w = {.block = block_of(x, 2, 1), .head = -1};
+    if (w.block.rows == 0) return w;
+    const float *end = work + WORK_FLOATS;
+    w.q = take(&work, w.block.rows * x->size);
+    w.sums = take(&work, w.block.rows * x->size);
+    w.scores = take(&work, w.block.rows * w.block.keys);
+    w.random = take(&work, w.block.keys);
+    w.packed = work;
+    w.slot_size = quern_packed_b(x->size, w.block.keys) + quern_packed_b(w.block.keys, x->size);
+    w.slots = (end - work) / w.slot_size;
+    return w;
+}
+
+/* Block j of keys, transposed, and behind it of values; packed if it is not ready. */
+static const float *packed_block(const attention *x, const quern_record *record, forward_work *w,
+                                 int64_t b, int64_t g, int64_t j) {
+    const int64_t head = b * x->groups + g;
+    float *slot = w->packed + j % w->slots * w->slot_size;
+    if (head == w->head && j >= w->ready.first && j < w->ready.last) return slot;
+    const float *k = record->pointers[3];
+    const float *v = record->pointers[4];
+    const int64_t s = j * w->block.keys, n = quern_min(w->block.keys, x->keys - s);
+    quern_pack_b(slot, k + key_offset(x, b, g, s, x->k_stride), x->k_stride, 1, x->size, n);
+    quern_pack_b(slot + quern_packed_b(x->size, w->block.keys), v + key_offset(x, b, g, s, x->v_stride),
+                 x->v_stride, 0, n, x->size);
+    if (head != w->head || j != w->ready.last) w->ready.first = j;
+    w->head = head;
+    w->ready.last = j + 1;
+    w->ready.first = quern_max(w->ready.first, w->ready.last - w->slots);
+    return slot;
+}
+
+/* A block of rows against all blocks of keys that any of them sees. */
+static void attend_block(const attention *x, const quern_record *record, int64_t b, int64_t g,
+                         quern_range rows, forward_work *w) {
+    const int64_t size = x->size, stride = w->block.keys;
+    const row_block q = gather(x, w->q, record->pointers[2], x->q_stride, b, g, rows);
+    online states[BLOCK_ROWS];
+    for (int64_t r = rows.first; r < rows.last; r++) states[r - rows.first] = (online){-INFINITY, 0};
+    memset(w->sums, 0, (size_t)((rows.last - rows.first) * size) * sizeof(float));
+    const int64_t first = seen_by(x, b, rows.first).first, last = seen_by(x, b, rows.last - 1).last;
+    for (int64_t j = first / stride; j * stride < last; j++) {
+        const int64_t s = j * stride, end = quern_min(s + stride, last);
+        const quern_range active = seeing(x, b, rows, s, end);
+        const int64_t skipped = active.first - rows.first, count = active.last - active.first;
+        const float *keys = packed_block(x, record, w, b, g, j);
+        const float *values = keys + quern_packed_b(size, stride);
+        quern_gemm(w->scores, stride, QUERN_ROWS, q.first + skipped * q.stride, q.stride, keys, size, NULL,
+                   0, count, end - s, size);
+        for (int64_t r = active.first; r < active.last; r++) {
+            float *scores = w->scores + (r - active.first) * stride;
+            const quern_range seen = within(seen_by(x, b, r), s, end);
+            clear_unseen(scores, seen, s, end);
+            if (seen.first >= seen.last) continue;
+            const float correction = weigh(x, &states[r - rows.first], scores + (seen.first - s), w->random,
+                                           b, g, r, seen);
+            if (correction != 1.0f) {
+                float *sums = w->sums + (r - rows.first) * size;
+                scaled_copy(sums, correction, sums, size);
+            }
+        }
+        quern_gemm(w->sums + skipped * size, size, QUERN_ROWS, w->scores, stride, values,
+                   quern_min(stride, x->keys - s), NULL, 1, count, size, end - s);
+    }
+    for (int64_t r = rows.first; r < rows.last; r++) {
+        finish_row(x, record, w->sums + (r - rows.first) * size, states[r - rows.first], b, g, r);
+    }
 }
 
 QUERN_KERNEL_DEFINE(attention_f32) {
     const attention x = attention_of(record, record->pointers[5]);
-    const int64_t rows = rows_of(&x);
-    const quern_range own = quern_share(x.batch * x.groups * rows, 1, part, parts);
-    for (int64_t i = own.first; i < own.last; i++) {
-        attend_row(&x, record->pointers[0], record->pointers[1], record->pointers[2],
-                   record->pointers[3], record->pointers[4], i / rows / x.groups, i / rows % x.groups,
-                   i % rows, quern_work(record, part));
+    const int64_t rows = rows_of(&x), heads = x.batch * x.groups;
+    forward_work w = forward_work_of(&x, quern_work(record, part));
+    const int single = rows <= SINGLE_ROWS || w.block.rows == 0;
+    int64_t height = single ? SINGLE_ROWS : w.block.rows;
+    /* Rows weighed one by one may be divided anyhow: so that there is something for every worker. */
+    if (single && heads * ((rows + height - 1) / height) < 2 * parts) height = 1;
+    const int64_t units = (rows + height - 1) / height;
+
+    /* A unit costs as many steps as its rows see keys; each worker gets neighbours of equal cost. */
+    double total = 0;
+    for (int pass = 0; pass < 2; pass++) {
+        double before = 0;
+        for (int64_t i = 0; i < heads * units; i++) {
+            const int64_t b = i / units / x.groups, g = i / units % x.groups;
+            const quern_range own = {i % units * height, quern_min((i % units + 1) * height, rows)};
+            const quern_range seen = {seen_by(&x, b, own.first).first, seen_by(&x, b, own.last - 1).last};
+            const double cost =
+                (double)(own.last - own.first) * (double)(16 + quern_max(seen.last - seen.first, 0));
+            const int mine = pass == 1 && (int32_t)((before + cost / 2) / total * parts) == part;
+            before += cost;
+            if (!mine) continue;
+            if (quern_cancelled(record)) return QUERN_CANCELLED;
+            if (single) {
+                attend_rows(&x, record, b, g, own, quern_work(record, part));
+            } else {
+                attend_block(&x, record, b, g, own, &w);
+            }
+        }
+        total = before;
     }
     return QUERN_OK;
 }
 
 /*
- * One row's share of the gradients. weight = exp(scale q . k - lse), kept or dropped:
- *   dv += dropped dout;  dweight = drop'(dout . v);  dscore = weight (dweight - dout . out) scale
- *   dq += dscore k;  dk += dscore q
+ * The backward. In exact numbers, for each row and each key that it sees:
+ *   weight = exp(scale q . k - lse)                     dropped = weight kept / (1 - probability), or 0
+ *   dv += dropped dout                                  dweight = dout . v, dropped likewise
+ *   dscore = weight (dweight - dout . out) scale        dq += dscore k;  dk += dscore q
+ * dq, dk and dv are assigned: zeroed first, then added to.
  */
-static void attend_row_backward(const attention *x, float *dq, float *dk, float *dv,
-                                const float *dout, const float *q, const float *k, const float *v,
-                                const float *out, const float *lse, int64_t b, int64_t g, int64_t r,
-                                float *work) {
-    float *kept = work;
-    float *random = work + ROW_KEYS;
-    const int64_t size = x->size;
-    const float *query = q + row_offset(x, b, g, r, x->q_stride);
-    const float *gradient = dout + row_offset(x, b, g, r, x->out_stride);
-    float *dquery = dq + row_offset(x, b, g, r, x->q_stride);
-    const float norm = lse[lse_offset(x, b, g, r)];
-    const float along = dot(gradient, out + row_offset(x, b, g, r, x->out_stride), size);
-    const quern_range seen = seen_by(x, b, r);
-    memset(dquery, 0, (size_t)size * sizeof(float));
+
+/* Makes scores q . k into dropped weights, and dweights dout . v into dscores, for one row. */
+static void weigh_again(const attention *x, float *scores, float *dweights, float *kept, float *random,
+                        float norm, float along, int64_t b, int64_t g, int64_t r, quern_range seen) {
+    const int64_t n = seen.last - seen.first;
+    const vfloat scale = v_splat(x->scale);
+    if (x->dropout > 0) {
+        for (int64_t i = 0; i < n; i++) kept[i] = 1.0f;
+        drop(x, kept, random, b, g, r, seen.first, seen.last);
+    }
+    for (int64_t i = 0; i < n; i += QUERN_LANES) {
+        const vfloat weight = v_exp(scale * v_load_first(scores + i, n - i) - v_splat(norm));
+        vfloat dropped = weight, dweight = v_load_first(dweights + i, n - i);
+        if (x->dropout > 0) {
+            dropped = dropped * v_load_first(kept + i, n - i);
+            dweight = dweight * v_load_first(kept + i, n - i);
+        }
+        v_store_first(scores + i, dropped, n - i);
+        v_store_first(dweights + i, weight * (dweight - v_splat(along)) * scale, n - i);
+    }
+}
+
+/* One row against keys one by one: no head is too wide for it. */
+static void attend_row_backward(const attention *x, const quern_record *record, int64_t b, int64_t g,
+                                int64_t r, float *work) {
+    float *dquery = (float *)record->pointers[0] + row_offset(x, b, g, r, x->q_stride);
+    float *dk = record->pointers[1];
+    float *dv = record->pointers[2];
+    const float *gradient = (float *)record->pointers[3] + row_offset(x, b, g, r, x->out_stride);
+    const float *query = (float *)record->pointers[4] + row_offset(x, b, g, r, x->q_stride);
+    const float *k = record->pointers[5];
+    const float *v = record->pointers[6];
+    const float *out = (float *)record->pointers[7] + row_offset(x, b, g, r, x->out_stride);
+    const float norm = ((float *)record->pointers[8])[lse_offset(x, b, g, r)];
+    float *weights = take(&work, BLOCK_KEYS);
+    float *dscores = take(&work, BLOCK_KEYS);
+    float *kept = take(&work, BLOCK_KEYS);
+    float *random = take(&work, BLOCK_KEYS);
     if (norm == -INFINITY) return;
-    for (int64_t s = seen.first; s < seen.last; s += ROW_KEYS) {
-        const quern_range block = {s, quern_min(seen.last, s + ROW_KEYS)};
-        for (int64_t i = block.first; i < block.last; i++) kept[i - s] = 1.0f;
-        if (x->dropout > 0) drop(x, kept, random, b, g, r, block.first, block.last);
-        for (int64_t i = block.first; i < block.last; i++) {
-            const float *key = k + key_offset(x, b, g, i, x->k_stride);
-            const float weight = exp_of(x->scale * dot(query, key, size) - norm);
-            const float dweight =
-                kept[i - s] * dot(gradient, v + key_offset(x, b, g, i, x->v_stride), size);
-            const float dscore = weight * (dweight - along) * x->scale;
-            add_scaled(dv + key_offset(x, b, g, i, x->v_stride), kept[i - s] * weight, gradient, size);
-            add_scaled(dk + key_offset(x, b, g, i, x->k_stride), dscore, query, size);
-            add_scaled(dquery, dscore, key, size);
+    const float along = dot(gradient, out, x->size);
+    const quern_range all = seen_by(x, b, r);
+    for (int64_t s = all.first; s < all.last; s += BLOCK_KEYS) {
+        const quern_range seen = within(all, s, s + BLOCK_KEYS);
+        for (int64_t i = seen.first; i < seen.last; i++) {
+            weights[i - s] = dot(query, k + key_offset(x, b, g, i, x->k_stride), x->size);
+            dscores[i - s] = dot(gradient, v + key_offset(x, b, g, i, x->v_stride), x->size);
+        }
+        weigh_again(x, weights, dscores, kept, random, norm, along, b, g, r, seen);
+        for (int64_t i = seen.first; i < seen.last; i++) {
+            const int64_t key = key_offset(x, b, g, i, x->k_stride);
+            add_scaled(dv + key_offset(x, b, g, i, x->v_stride), weights[i - s], gradient, x->size);
+            add_scaled(dk + key, dscores[i - s], query, x->size);
+            add_scaled(dquery, dscores[i - s], k + key, x->size);
+        }
+    }
+}
+
+/* The scratch memory of the backward by blocks. */
+typedef struct backward_work {
+    block_size block;
+    /* For each key: k and v, transposed, and k. */
+    float *k_transposed;
+    float *v_transposed;
+    float *k;
+    /* For each row: q and dout, copied and packed, and what is to be added to dq. */
+    float *q_copy;
+    float *dout_copy;
+    float *q;
+    float *dout;
+    float *dq;
+    /* [rows, keys]: scores, then weights; and dweights, then dscores. */
+    float *weights;
+    float *dscores;
+    float *kept;
+    float *random;
+} backward_work;
+
+static backward_work backward_work_of(const attention *x, float *work) {
+    backward_work w = {.block = block_of(x, 5, 2)};
+    const int64_t rows = w.block.rows, keys = w.block.keys;
+    w.k_transposed = take(&work, quern_packed_b(x->size, keys));
+    w.v_transposed = take(&work, quern_packed_b(x->size, keys));
+    w.k = take(&work, quern_packed_b(keys, x->size));
+    w.q_copy = take(&work, rows * x->size);
+    w.dout_copy = take(&work, rows * x->size);
+    w.q = take(&work, quern_packed_b(rows, x->size));
+    w.dout = take(&work, quern_packed_b(rows, x->size));
+    w.dq = take(&work, rows * x->size);
+    w.weights = take(&work, rows * keys);
+    w.dscores = take(&work, rows * keys);
+    w.kept = take(&work, keys);
+    w.random = take(&work, keys);
+    return w;
+}
+
+/* A block of rows, each of which sees some of it, against the block of keys s <= . < end. */
+static void attend_block_backward(const attention *x, const quern_record *record, int64_t b, int64_t g,
+                                  quern_range rows, int64_t s, int64_t end, backward_work *w) {
+    float *dq = record->pointers[0];
+    float *dk = (float *)record->pointers[1] + key_offset(x, b, g, s, x->k_stride);
+    float *dv = (float *)record->pointers[2] + key_offset(x, b, g, s, x->v_stride);
+    const float *out = record->pointers[7];
+    const float *lse = record->pointers[8];
+    const int64_t size = x->size, stride = w->block.keys, count = rows.last - rows.first;
+    /* Keys beyond the last row's sight are left out of every product. */
+    const int64_t seen_end = quern_min(end, seen_by(x, b, rows.last - 1).last);
+    const int64_t keys = seen_end - s;
+    const row_block q = gather(x, w->q_copy, record->pointers[4], x->q_stride, b, g, rows);
+    const row_block dout = gather(x, w->dout_copy, record->pointers[3], x->out_stride, b, g, rows);
+    quern_gemm(w->weights, stride, QUERN_ROWS, q.first, q.stride, w->k_transposed, size, NULL, 0, count,
+               keys, size);
+    quern_gemm(w->dscores, stride, QUERN_ROWS, dout.first, dout.stride, w->v_transposed, size, NULL, 0,
+               count, keys, size);
+    for (int64_t i = 0; i < count; i++) {
+        const int64_t r = rows.first + i;
+        float *weights = w->weights + i * stride;
+        float *dscores = w->dscores + i * stride;
+        const float norm = lse[lse_offset(x, b, g, r)];
+        quern_range seen = within(seen_by(x, b, r), s, seen_end);
+        if (norm == -INFINITY) seen.last = seen.first = s;
+        clear_unseen(weights, seen, s, seen_end);
+        clear_unseen(dscores, seen, s, seen_end);
+        if (seen.first >= seen.last) continue;
+        const float along =
+            dot(dout.first + i * dout.stride, out + row_offset(x, b, g, r, x->out_stride), size);
+        weigh_again(x, weights + (seen.first - s), dscores + (seen.first - s), w->kept, w->random, norm,
+                    along, b, g, r, seen);
+    }
+    quern_pack_b(w->dout, dout.first, dout.stride, 0, count, size);
+    quern_gemm(dv, x->v_stride, QUERN_COLUMNS, w->weights, stride, w->dout, count, NULL, 1, keys, size,
+               count);
+    quern_pack_b(w->q, q.first, q.stride, 0, count, size);
+    quern_gemm(dk, x->k_stride, QUERN_COLUMNS, w->dscores, stride, w->q, count, NULL, 1, keys, size,
+               count);
+    if (x->shared == 1) {
+        quern_gemm(dq + row_offset(x, b, g, rows.first, x->q_stride), x->q_stride, QUERN_ROWS, w->dscores,
+                   stride, w->k, end - s, NULL, 1, count, size, keys);
+        return;
+    }
+    quern_gemm(w->dq, size, QUERN_ROWS, w->dscores, stride, w->k, end - s, NULL, 0, count, size, keys);
+    for (int64_t i = 0; i < count; i++) {
+        add_to(dq + row_offset(x, b, g, rows.first + i, x->q_stride), w->dq + i * size, size);
+    }
+}
+
+static void attend_head_backward(const attention *x, const quern_record *record, int64_t b, int64_t g,
+                                 backward_work *w) {
+    const float *k = record->pointers[5];
+    const float *v = record->pointers[6];
+    const int64_t rows = rows_of(x);
+    for (int64_t s = 0; s < x->keys; s += w->block.keys) {
+        const int64_t end = quern_min(s + w->block.keys, x->keys);
+        const float *keys = k + key_offset(x, b, g, s, x->k_stride);
+        quern_pack_b(w->k_transposed, keys, x->k_stride, 1, x->size, end - s);
+        quern_pack_b(w->k, keys, x->k_stride, 0, end - s, x->size);
+        quern_pack_b(w->v_transposed, v + key_offset(x, b, g, s, x->v_stride), x->v_stride, 1, x->size,
+                     end - s);
+        for (int64_t r = 0; r < rows; r += w->block.rows) {
+            const quern_range block = {r, quern_min(r + w->block.rows, rows)};
+            const quern_range active = seeing(x, b, block, s, end);
+            if (active.first < active.last) {
+                attend_block_backward(x, record, b, g, active, s, end, w);
+            }
         }
     }
 }
 
 QUERN_KERNEL_DEFINE(attention_backward_f32) {
     const attention x = attention_of(record, NULL);
+    float *dq = record->pointers[0];
     float *dk = record->pointers[1];
     float *dv = record->pointers[2];
+    const size_t bytes = (size_t)x.size * sizeof(float);
+    backward_work w = backward_work_of(&x, quern_work(record, part));
     const quern_range own = quern_share(x.batch * x.groups, 1, part, parts);
     for (int64_t i = own.first; i < own.last; i++) {
+        if (quern_cancelled(record)) return QUERN_CANCELLED;
         const int64_t b = i / x.groups, g = i % x.groups;
         for (int64_t s = 0; s < x.keys; s++) {
-            memset(dk + key_offset(&x, b, g, s, x.k_stride), 0, (size_t)x.size * sizeof(float));
-            memset(dv + key_offset(&x, b, g, s, x.v_stride), 0, (size_t)x.size * sizeof(float));
+            memset(dk + key_offset(&x, b, g, s, x.k_stride), 0, bytes);
+            memset(dv + key_offset(&x, b, g, s, x.v_stride), 0, bytes);
         }
         for (int64_t r = 0; r < rows_of(&x); r++) {
-            attend_row_backward(&x, record->pointers[0], dk, dv, record->pointers[3],
-                                record->pointers[4], record->pointers[5], record->pointers[6],
-                                record->pointers[7], record->pointers[8], b, g, r,
-                                quern_work(record, part));
+            memset(dq + row_offset(&x, b, g, r, x.q_stride), 0, bytes);
+        }
+        if (w.block.rows > 0) {
+            attend_head_backward(&x, record, b, g, &w);
+            continue;
+        }
+        for (int64_t r = 0; r < rows_of(&x); r++) {
+            attend_row_backward(&x, record, b, g, r, quern_work(record, part));
         }
     }
     return QUERN_OK;

@@ -79,6 +79,11 @@ QUERN_INLINE quern_range seen_by(const attention *x, int64_t b, int64_t r) {
     return (quern_range){first, quern_min(x->keys, position + 1)};
 }
 
+/* The part of a range that lies in first <= s < last. */
+QUERN_INLINE quern_range within(quern_range range, int64_t first, int64_t last) {
+    return (quern_range){quern_max(range.first, first), quern_min(range.last, last)};
+}
+
 /* The random number's index of row r and key 0. */
 QUERN_INLINE uint64_t random_index(const attention *x, int64_t b, int64_t g, int64_t r) {
     return (uint64_t)lse_offset(x, b, g, r) * (uint64_t)x->keys;
@@ -93,24 +98,49 @@ QUERN_INLINE float dot(const float *a, const float *b, int64_t n) {
     return v_sum(sum);
 }
 
-/* y += factor x */
-QUERN_INLINE void add_scaled(float *y, float factor, const float *x, int64_t n) {
+/* y = factor x; x may be y */
+QUERN_INLINE void scaled_copy(float *y, float factor, const float *x, int64_t n) {
     const vfloat f = v_splat(factor);
     int64_t i = 0;
-    for (; i + QUERN_LANES <= n; i += QUERN_LANES) {
-        v_store(y + i, v_fma(f, v_load(x + i), v_load(y + i)));
-    }
-    if (i < n) {
-        v_store_first(y + i, v_fma(f, v_load_first(x + i, n - i), v_load_first(y + i, n - i)), n - i);
-    }
+    for (; i + QUERN_LANES <= n; i += QUERN_LANES) v_store(y + i, f * v_load(x + i));
+    if (i < n) v_store_first(y + i, f * v_load_first(x + i, n - i), n - i);
 }
 
-/* y *= factor */
-QUERN_INLINE void scale_by(float *y, float factor, int64_t n) {
-    const vfloat f = v_splat(factor);
+/* y += x */
+QUERN_INLINE void add_to(float *y, const float *x, int64_t n) {
     int64_t i = 0;
-    for (; i + QUERN_LANES <= n; i += QUERN_LANES) v_store(y + i, f * v_load(y + i));
-    if (i < n) v_store_first(y + i, f * v_load_first(y + i, n - i), n - i);
+    for (; i + QUERN_LANES <= n; i += QUERN_LANES) v_store(y + i, v_load(y + i) + v_load(x + i));
+    if (i < n) v_store_first(y + i, v_load_first(y + i, n - i) + v_load_first(x + i, n - i), n - i);
+}
+
+/* Vectors of a row that stay in registers while rows are added up. */
+#define ADD_VECTORS 8
+
+/* y = factor y + the sum over i < n of weights[i] x[i], rows of x `stride` apart; each in order. */
+QUERN_INLINE void add_weighted(float *y, float factor, const float *weights, const float *x,
+                               int64_t stride, int64_t n, int64_t size) {
+    int64_t d = 0;
+    for (; d + ADD_VECTORS * QUERN_LANES <= size; d += ADD_VECTORS * QUERN_LANES) {
+        vfloat sum[ADD_VECTORS];
+#pragma GCC unroll 8
+        for (int v = 0; v < ADD_VECTORS; v++) sum[v] = v_splat(factor) * v_load(y + d + v * QUERN_LANES);
+        for (int64_t i = 0; i < n; i++) {
+            const vfloat weight = v_splat(weights[i]);
+#pragma GCC unroll 8
+            for (int v = 0; v < ADD_VECTORS; v++) {
+                sum[v] = v_fma(weight, v_load(x + i * stride + d + v * QUERN_LANES), sum[v]);
+            }
+        }
+#pragma GCC unroll 8
+        for (int v = 0; v < ADD_VECTORS; v++) v_store(y + d + v * QUERN_LANES, sum[v]);
+    }
+    for (; d < size; d += QUERN_LANES) {
+        vfloat sum = v_splat(factor) * v_load_first(y + d, size - d);
+        for (int64_t i = 0; i < n; i++) {
+            sum = v_fma(v_splat(weights[i]), v_load_first(x + i * stride + d, size - d), sum);
+        }
+        v_store_first(y + d, sum, size - d);
+    }
 }
 
 /* Weights of keys first <= s < last of row r, at weights[0], are kept and scaled up, or made 0. */
@@ -124,6 +154,18 @@ QUERN_INLINE void drop(const attention *x, float *weights, float *random, int64_
         vint dropped = v_less(v_load_first(random + i, n - i), probability);
         vfloat w = v_load_first(weights + i, n - i) * kept;
         v_store_first(weights + i, v_select(dropped, v_zero(), w), n - i);
+    }
+}
+
+/* y += factor x */
+QUERN_INLINE void add_scaled(float *y, float factor, const float *x, int64_t n) {
+    const vfloat f = v_splat(factor);
+    int64_t i = 0;
+    for (; i + QUERN_LANES <= n; i += QUERN_LANES) {
+        v_store(y + i, v_fma(f, v_load(x + i), v_load(y + i)));
+    }
+    if (i < n) {
+        v_store_first(y + i, v_fma(f, v_load_first(x + i, n - i), v_load_first(y + i, n - i)), n - i);
     }
 }
 

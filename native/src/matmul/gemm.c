@@ -111,8 +111,8 @@ static tile_function *const tiles[QUERN_TILE_ROWS][QUERN_TILE_VECTORS][2] = {
 };
 
 void quern_gemm(float *c, int64_t c_stride, quern_layout layout, const float *a, int64_t a_stride,
-                const float *b, const float *bias, int add, int64_t rows, int64_t columns,
-                int64_t depth) {
+                const float *b, int64_t b_depth, const float *bias, int add, int64_t rows,
+                int64_t columns, int64_t depth) {
     /* From a's one panel of rows to the next. */
     const int64_t next = layout == QUERN_PACKED ? depth * QUERN_TILE_ROWS
                          : layout == QUERN_ROWS ? a_stride * QUERN_TILE_ROWS
@@ -123,7 +123,7 @@ void quern_gemm(float *c, int64_t c_stride, quern_layout layout, const float *a,
                       .add = add};
     for (int64_t j = 0; j < columns; j += QUERN_TILE_COLUMNS) {
         call.columns = quern_min(columns - j, QUERN_TILE_COLUMNS);
-        call.b = b + j * depth;
+        call.b = b + j * b_depth;
         call.bias = bias ? bias + j : NULL;
         call.a = a;
         const int vectors = call.columns > QUERN_LANES ? 2 : 1;

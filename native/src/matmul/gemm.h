@@ -66,11 +66,11 @@ void quern_pack_b(float *packed, const float *b, int64_t stride, int transposed,
                   int64_t columns);
 
 /*
- * c [rows, columns] = a b + bias, or += if `add`; b packed, bias [columns] or null. a_stride counts
- * for QUERN_ROWS and QUERN_COLUMNS only.
+ * c [rows, columns] = a b + bias, or += if `add`; bias [columns] or null. b was packed with b_depth rows,
+ * of which the first `depth` count. a_stride counts for QUERN_ROWS and QUERN_COLUMNS only.
  */
 void quern_gemm(float *c, int64_t c_stride, quern_layout layout, const float *a, int64_t a_stride,
-                const float *b, const float *bias, int add, int64_t rows, int64_t columns,
-                int64_t depth);
+                const float *b, int64_t b_depth, const float *bias, int add, int64_t rows,
+                int64_t columns, int64_t depth);
 
 #endif

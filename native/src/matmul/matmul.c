@@ -97,7 +97,8 @@ QUERN_KERNEL_DEFINE(matmul_f32) {
                 const int64_t rows = quern_min(own.rows.last - i, BLOCK_ROWS);
                 quern_pack_a(packed_a, a + i * a_row + p * a_step, a_stride, a_transposed, rows, depth);
                 quern_gemm(out + i * out_stride + j, out_stride, QUERN_PACKED, packed_a, 0, packed_b,
-                           bias && p == 0 ? bias + j : NULL, accumulate || p > 0, rows, columns, depth);
+                           depth, bias && p == 0 ? bias + j : NULL, accumulate || p > 0, rows, columns,
+                           depth);
             }
             p += BLOCK_DEPTH;
         } while (p < k);
