@@ -2,6 +2,7 @@ package org.quern.bindings;
 
 import java.io.IOException;
 import java.nio.file.AccessDeniedException;
+import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.FileSystemException;
 import java.nio.file.Path;
 import java.util.Locale;
@@ -28,6 +29,9 @@ final class Failures {
     }
     if (e instanceof AccessDeniedException || lower.contains("not permitted")) {
       return new Refusal(Verdict.NO_PERMISSION, folder + " may not be written (" + text + ")");
+    }
+    if (e instanceof FileAlreadyExistsException || lower.contains("not a directory")) {
+      return new Refusal(Verdict.NO_PLACE, folder + " is not a folder");
     }
     return new Refusal(Verdict.IO_ERROR, text);
   }

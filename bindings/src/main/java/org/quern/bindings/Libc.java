@@ -12,7 +12,10 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.SymbolLookup;
 import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
+import java.lang.invoke.MethodHandleProxies;
+import java.lang.invoke.MethodHandles;
 import java.util.Optional;
+import java.util.function.Consumer;
 
 /** The few calls of the C library that Java has no equal of. POSIX only. */
 final class Libc {
@@ -26,6 +29,7 @@ final class Libc {
       FunctionDescriptor.of(JAVA_INT, ADDRESS, JAVA_INT);
   private static final FunctionDescriptor DLOPEN =
       FunctionDescriptor.of(ADDRESS, ADDRESS, JAVA_INT);
+  private static final FunctionDescriptor DLSYM = FunctionDescriptor.of(ADDRESS, ADDRESS, ADDRESS);
   private static final FunctionDescriptor DLERROR = FunctionDescriptor.of(STRING);
   private static final FunctionDescriptor DLCLOSE = FunctionDescriptor.of(JAVA_INT, ADDRESS);
 
@@ -60,28 +64,60 @@ final class Libc {
     }
   }
 
-  static void close(int file) {
-    try {
-      int ignored = (int) handle("close", CLOSE).invokeExact(file);
-    } catch (Throwable e) {
-      throw unexpected(e);
-    }
+  /**
+   * Closes the file, as a cleanup action. A lambda would do, but that is a class of this package,
+   * and an arena that waits for it keeps our class loader for ever.
+   */
+  @SuppressWarnings("unchecked")
+  static Consumer<MemorySegment> closing(int file) {
+    MethodHandle close = MethodHandles.insertArguments(handle("close", CLOSE), 0, file);
+    return MethodHandleProxies.asInterfaceInstance(
+        Consumer.class,
+        MethodHandles.dropReturn(MethodHandles.dropArguments(close, 0, MemorySegment.class)));
   }
 
   /** What the system's loader says against a file; empty if it would load it. */
   static Optional<String> loaderComplaint(String file) {
     // Looked up first: a lookup between the two calls would wipe the message out.
-    MethodHandle open = handle("dlopen", DLOPEN);
     MethodHandle error = handle("dlerror", DLERROR);
-    try (Arena arena = Arena.ofConfined()) {
-      MemorySegment library = (MemorySegment) open.invokeExact(arena.allocateFrom(file), RTLD_LAZY);
-      if (library.address() != 0) {
-        int ignored = (int) handle("dlclose", DLCLOSE).invokeExact(library);
-        return Optional.empty();
-      }
+    MemorySegment library = open(file);
+    if (library.address() != 0) {
+      closeLibrary(library);
+      return Optional.empty();
+    }
+    try {
       MemorySegment message = (MemorySegment) error.invokeExact();
       return Optional.of(
           message.address() == 0 ? "it gives no reason" : message.getString(0).strip());
+    } catch (Throwable e) {
+      throw unexpected(e);
+    }
+  }
+
+  /** The loader's handle of a library, null if it refuses it. */
+  static MemorySegment open(String file) {
+    try (Arena arena = Arena.ofConfined()) {
+      return (MemorySegment)
+          handle("dlopen", DLOPEN).invokeExact(arena.allocateFrom(file), RTLD_LAZY);
+    } catch (Throwable e) {
+      throw unexpected(e);
+    }
+  }
+
+  static void closeLibrary(MemorySegment library) {
+    try {
+      int ignored = (int) handle("dlclose", DLCLOSE).invokeExact(library);
+    } catch (Throwable e) {
+      throw unexpected(e);
+    }
+  }
+
+  /** The address of a symbol; empty if the library has none of that name. */
+  static Optional<Long> symbol(MemorySegment library, String name) {
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment symbol =
+          (MemorySegment) handle("dlsym", DLSYM).invokeExact(library, arena.allocateFrom(name));
+      return symbol.address() == 0 ? Optional.empty() : Optional.of(symbol.address());
     } catch (Throwable e) {
       throw unexpected(e);
     }

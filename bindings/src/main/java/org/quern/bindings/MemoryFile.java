@@ -24,7 +24,7 @@ final class MemoryFile {
       throw new Refusal(Verdict.NO_PLACE, "the kernel makes no file in memory");
     }
     int number = made.get();
-    MemorySegment.ofAddress(number).reinterpret(1, arena, ignored -> Libc.close(number));
+    MemorySegment.ofAddress(number).reinterpret(1, arena, Libc.closing(number));
     Path file = Path.of("/proc/self/fd/" + number);
     try (FileChannel out = FileChannel.open(file, StandardOpenOption.WRITE)) {
       library.copyTo(out);

@@ -2,6 +2,7 @@ package org.quern.bindings;
 
 import java.io.IOException;
 import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
 import java.lang.foreign.SymbolLookup;
 import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
@@ -23,6 +24,11 @@ import java.util.stream.Collectors;
  * /dev/shm} and a file in memory.
  */
 public final class NativeLibrary {
+  // What the loaders of glibc, musl and macOS say where a folder, not the file, is the hindrance.
+  private static final String FORBIDS_EXECUTION =
+      "(?s).*(failed to map segment|[Oo]peration not permitted|[Pp]ermission denied"
+          + "|not allowed in sandbox).*";
+
   private NativeLibrary() {}
 
   /** A library, or why there is none. */
@@ -121,6 +127,8 @@ public final class NativeLibrary {
     List<Attempt> attempts = new ArrayList<>();
     try {
       refuseIfOff(spec, host);
+      // Restricted like all that follows, and without effect: a denial shows here.
+      MemorySegment.NULL.reinterpret(0);
       Optional<String> named = host.setting(spec.libraryProperty(), spec.libraryVariable());
       if (named.isPresent()) {
         return named(spec, arena, host, named.get(), attempts);
@@ -196,8 +204,7 @@ public final class NativeLibrary {
       } catch (Refusal refusal) {
         Attempt attempt = Attempt.refused(spec, place, refusal);
         attempts.add(attempt);
-        if (refusal.verdict() == Verdict.DAMAGED_PACKAGE
-            || refusal.verdict() == Verdict.LACKS_SYMBOL) {
+        if (!refusal.verdict().isPlace()) {
           return new Refused(explain(spec, attempts), List.copyOf(attempts));
         }
       }
@@ -211,6 +218,13 @@ public final class NativeLibrary {
         return refused(spec, attempts, MemoryFile.PLACE, refusal);
       }
     }
+    if (attempts.isEmpty()) {
+      return refused(
+          spec,
+          attempts,
+          spec.name(),
+          new Refusal(Verdict.NO_PLACE, "no folder to place it is known"));
+    }
     return new Refused(explain(spec, attempts), List.copyOf(attempts));
   }
 
@@ -223,7 +237,10 @@ public final class NativeLibrary {
       // Asked before Java opens it, as Java keeps the reason to itself and may print a warning.
       Optional<String> complaint = Libc.loaderComplaint(name);
       if (complaint.isPresent()) {
-        throw notLoadable(file, " (" + complaint.get() + ")");
+        throw complaint.get().matches(FORBIDS_EXECUTION)
+            ? new Refusal(
+                Verdict.NOEXEC, file + " may not be executed there (" + complaint.get() + ")")
+            : notLoadable(file, " (" + complaint.get() + ")");
       }
     }
     try (Arena trial = Arena.ofConfined()) {
@@ -233,7 +250,7 @@ public final class NativeLibrary {
           throw new Refusal(Verdict.LACKS_SYMBOL, file + " has no symbol " + symbol);
         }
       }
-      return SymbolLookup.libraryLookup(name, arena);
+      return LiveLookup.open(name, arena, host.platform());
     } catch (IllegalArgumentException e) {
       throw notLoadable(file, "");
     }

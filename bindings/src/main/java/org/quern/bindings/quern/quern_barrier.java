@@ -4,11 +4,11 @@ import static java.lang.foreign.MemoryLayout.PathElement.groupElement;
 import static java.lang.foreign.MemoryLayout.PathElement.sequenceElement;
 
 import java.lang.foreign.Arena;
+import java.lang.foreign.GroupLayout;
 import java.lang.foreign.MemoryLayout;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.SegmentAllocator;
 import java.lang.foreign.SequenceLayout;
-import java.lang.foreign.StructLayout;
 import java.lang.foreign.ValueLayout.OfInt;
 import java.lang.invoke.VarHandle;
 import java.util.function.Consumer;
@@ -26,7 +26,7 @@ import java.util.function.Consumer;
  * }
  */
 public final class quern_barrier {
-  private static final StructLayout $LAYOUT =
+  private static final GroupLayout $LAYOUT =
       MemoryLayout.structLayout(
               quern_h.C_INT.withName("arrived"),
               MemoryLayout.sequenceLayout(31, quern_h.C_INT).withName("arrived_padding"),
@@ -37,7 +37,7 @@ public final class quern_barrier {
   private quern_barrier() {}
 
   /** The layout of this struct. */
-  public static StructLayout layout() {
+  public static GroupLayout layout() {
     return $LAYOUT;
   }
 

@@ -4,10 +4,10 @@ import static java.lang.foreign.MemoryLayout.PathElement.groupElement;
 
 import java.lang.foreign.AddressLayout;
 import java.lang.foreign.Arena;
+import java.lang.foreign.GroupLayout;
 import java.lang.foreign.MemoryLayout;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.SegmentAllocator;
-import java.lang.foreign.StructLayout;
 import java.lang.foreign.ValueLayout.OfInt;
 import java.lang.foreign.ValueLayout.OfLong;
 import java.util.function.Consumer;
@@ -27,7 +27,7 @@ import java.util.function.Consumer;
  * }
  */
 public final class quern_program {
-  private static final StructLayout $LAYOUT =
+  private static final GroupLayout $LAYOUT =
       MemoryLayout.structLayout(
               quern_h.C_POINTER.withName("records"),
               quern_h.C_LONG_LONG.withName("count"),
@@ -40,7 +40,7 @@ public final class quern_program {
   private quern_program() {}
 
   /** The layout of this struct. */
-  public static StructLayout layout() {
+  public static GroupLayout layout() {
     return $LAYOUT;
   }
 

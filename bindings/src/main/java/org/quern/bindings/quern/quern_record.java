@@ -5,11 +5,11 @@ import static java.lang.foreign.MemoryLayout.PathElement.sequenceElement;
 
 import java.lang.foreign.AddressLayout;
 import java.lang.foreign.Arena;
+import java.lang.foreign.GroupLayout;
 import java.lang.foreign.MemoryLayout;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.SegmentAllocator;
 import java.lang.foreign.SequenceLayout;
-import java.lang.foreign.StructLayout;
 import java.lang.foreign.ValueLayout.OfInt;
 import java.lang.invoke.VarHandle;
 import java.util.function.Consumer;
@@ -32,7 +32,7 @@ import java.util.function.Consumer;
  * }
  */
 public final class quern_record {
-  private static final StructLayout $LAYOUT =
+  private static final GroupLayout $LAYOUT =
       MemoryLayout.structLayout(
               quern_h.C_INT.withName("kernel"),
               quern_h.C_INT.withName("flags"),
@@ -48,7 +48,7 @@ public final class quern_record {
   private quern_record() {}
 
   /** The layout of this struct. */
-  public static StructLayout layout() {
+  public static GroupLayout layout() {
     return $LAYOUT;
   }
 

@@ -4,11 +4,11 @@ import static java.lang.foreign.MemoryLayout.PathElement.groupElement;
 import static java.lang.foreign.MemoryLayout.PathElement.sequenceElement;
 
 import java.lang.foreign.Arena;
+import java.lang.foreign.GroupLayout;
 import java.lang.foreign.MemoryLayout;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.SegmentAllocator;
 import java.lang.foreign.SequenceLayout;
-import java.lang.foreign.StructLayout;
 import java.lang.foreign.ValueLayout.OfFloat;
 import java.lang.foreign.ValueLayout.OfInt;
 import java.lang.foreign.ValueLayout.OfLong;
@@ -39,7 +39,7 @@ import java.util.function.Consumer;
  * }
  */
 public final class quern_step {
-  private static final StructLayout $LAYOUT =
+  private static final GroupLayout $LAYOUT =
       MemoryLayout.structLayout(
               quern_h.C_LONG_LONG.withName("step"),
               quern_h.C_LONG_LONG.withName("sequence"),
@@ -61,7 +61,7 @@ public final class quern_step {
   private quern_step() {}
 
   /** The layout of this struct. */
-  public static StructLayout layout() {
+  public static GroupLayout layout() {
     return $LAYOUT;
   }
 
