@@ -130,6 +130,9 @@ public final class TokenFile implements AutoCloseable {
    * @throws CorpusException if they have changed since they were written
    */
   public void verify() {
+    if (!arena.scope().isAlive()) {
+      throw new CorpusException("The token file " + file + " has been closed; open it again.");
+    }
     CRC32C crc = new CRC32C();
     for (long at = 0; at < tokens.byteSize(); at += CRC_STEP) {
       crc.update(tokens.asSlice(at, Math.min(CRC_STEP, tokens.byteSize() - at)).asByteBuffer());

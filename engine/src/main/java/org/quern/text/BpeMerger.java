@@ -1,7 +1,6 @@
 package org.quern.text;
 
 import java.util.Arrays;
-import java.util.PriorityQueue;
 
 /**
  * Merges the bytes of one word, earliest-learned pair first, leftmost first among equals. Short
@@ -10,16 +9,6 @@ import java.util.PriorityQueue;
  */
 final class BpeMerger {
   private static final int SHORT = 48;
-
-  private record Candidate(int rank, int left, int right, int leftId, int rightId, int result)
-      implements Comparable<Candidate> {
-    @Override
-    public int compareTo(Candidate other) {
-      return rank != other.rank
-          ? Integer.compare(rank, other.rank)
-          : Integer.compare(left, other.left);
-    }
-  }
 
   private final BpeVocabulary vocabulary;
   private final MergeTable table;
@@ -67,32 +56,30 @@ final class BpeMerger {
     int count = ids.length;
     int[] previous = new int[count];
     int[] next = new int[count];
+    LongHeap heap = new LongHeap(count);
     for (int i = 0; i < count; i++) {
       previous[i] = i - 1;
       next[i] = i + 1 < count ? i + 1 : -1;
-    }
-    PriorityQueue<Candidate> queue = new PriorityQueue<>();
-    for (int i = 0; i + 1 < count; i++) {
-      offer(queue, ids, i, i + 1);
+      offer(heap, ids, i, next[i]);
     }
     int size = count;
-    for (Candidate c = queue.poll(); c != null; c = queue.poll()) {
-      boolean stale =
-          next[c.left] != c.right || ids[c.left] != c.leftId || ids[c.right] != c.rightId;
-      if (stale) {
-        continue;
+    while (!heap.isEmpty()) {
+      long candidate = heap.poll();
+      int left = (int) candidate;
+      int right = next[left];
+      int slot = ids[left] < 0 || right < 0 ? -1 : table.find(ids[left], ids[right]);
+      // One of the pair may have merged with another meanwhile.
+      if (slot >= 0 && table.rank(slot) == (int) (candidate >>> 32)) {
+        ids[left] = table.result(slot);
+        ids[right] = -1;
+        next[left] = next[right];
+        if (next[left] >= 0) {
+          previous[next[left]] = left;
+        }
+        offer(heap, ids, left, next[left]);
+        offer(heap, ids, previous[left], left);
+        size--;
       }
-      ids[c.left] = c.result;
-      ids[c.right] = -1;
-      next[c.left] = next[c.right];
-      if (next[c.left] >= 0) {
-        previous[next[c.left]] = c.left;
-        offer(queue, ids, c.left, next[c.left]);
-      }
-      if (previous[c.left] >= 0) {
-        offer(queue, ids, previous[c.left], c.left);
-      }
-      size--;
     }
     int[] out = new int[size];
     int at = 0;
@@ -102,11 +89,11 @@ final class BpeMerger {
     return out;
   }
 
-  private void offer(PriorityQueue<Candidate> queue, int[] ids, int left, int right) {
-    int slot = table.find(ids[left], ids[right]);
+  /** The rank above, the place below: the heap's order is the order of merging. */
+  private void offer(LongHeap heap, int[] ids, int left, int right) {
+    int slot = left < 0 || right < 0 ? -1 : table.find(ids[left], ids[right]);
     if (slot >= 0) {
-      queue.add(
-          new Candidate(table.rank(slot), left, right, ids[left], ids[right], table.result(slot)));
+      heap.add((long) table.rank(slot) << 32 | left);
     }
   }
 }
