@@ -53,13 +53,19 @@ final class HuggingFaceLibrary {
     while (root.getCause() != null) {
       root = root.getCause();
     }
+    String reason = firstLine(root);
+    if (reason.startsWith("Unexpected flavor")) {
+      reason =
+          "its native library could not be unpacked into "
+              + ai.djl.util.Utils.getEngineCacheDir("tokenizers");
+    }
     return new TokenizerException(
         source.file()
             + " holds a "
             + source.definition().modelType()
             + " tokenizer, for which Quern needs Hugging Face's library, and that cannot be loaded"
             + " here ("
-            + firstLine(root)
+            + reason
             + "); use glibc Linux, macOS or Windows on a common processor, and a writable home or"
             + " DJL_CACHE_DIR.",
         e);
