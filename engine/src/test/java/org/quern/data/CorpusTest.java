@@ -98,9 +98,15 @@ class CorpusTest {
 
   @Test
   void namesTheByteThatIsNotUtf8() throws IOException {
-    byte[][] wrong = {{(byte) 0xFF}, {(byte) 0xE4, 'x'}, {(byte) 0xED, (byte) 0xA0, (byte) 0x80}, {(byte) 0xE7, (byte) 0xA3}};
+    byte[][] wrong = {
+      {(byte) 0xFF},
+      {(byte) 0xE4, 'x'},
+      {(byte) 0xED, (byte) 0xA0, (byte) 0x80},
+      {(byte) 0xE7, (byte) 0xA3}
+    };
     for (byte[] bytes : wrong) {
-      for (int at : new int[] {0, 1, 1000, (1 << 16) - 1, 1 << 16, (1 << 16) + 1, 1 << 20, (1 << 20) + 3}) {
+      for (int at :
+          new int[] {0, 1, 1000, (1 << 16) - 1, 1 << 16, (1 << 16) + 1, 1 << 20, (1 << 20) + 3}) {
         byte[] content = new byte[at + bytes.length];
         Arrays.fill(content, (byte) 'a');
         System.arraycopy(bytes, 0, content, at, bytes.length);
@@ -122,14 +128,16 @@ class CorpusTest {
     String text = text(corpus);
     assertThat(text.length()).isGreaterThan(100_000);
     assertThat(corpus.description()).contains(System.getProperty("java.home"));
-    assertThat(text(DefaultCorpus.find(Path.of(System.getProperty("java.home")), 1 << 20))).isEqualTo(text);
+    assertThat(text(DefaultCorpus.find(Path.of(System.getProperty("java.home")), 1 << 20)))
+        .isEqualTo(text);
   }
 
   @Test
   void theDefaultLeavesLicencesOut() throws IOException {
     Path archive = Files.createDirectories(folder.resolve("lib")).resolve("src.zip");
     try (ZipOutputStream zip = new ZipOutputStream(Files.newOutputStream(archive))) {
-      for (String name : new String[] {"java.base/java/util/A.java", "java.desktop/java/awt/B.java"}) {
+      for (String name :
+          new String[] {"java.base/java/util/A.java", "java.desktop/java/awt/B.java"}) {
         zip.putNextEntry(new ZipEntry(name));
         zip.write("/* licence */\n\npackage p;\n".getBytes(StandardCharsets.UTF_8));
       }

@@ -42,7 +42,8 @@ class TokenFileTest {
   void holdsTheIdsOfTheText() {
     String text = "One mill, two mills — 磨坊 🌾.\n";
     for (Tokenizer tokenizer : new Tokenizer[] {new ByteTokenizer(), CharacterTokenizer.of(text)}) {
-      try (TokenFile file = TokenFile.write(folder.resolve("t"), Corpus.ofText("t", text), tokenizer)) {
+      try (TokenFile file =
+          TokenFile.write(folder.resolve("t"), Corpus.ofText("t", text), tokenizer)) {
         assertThat(ids(file.tokens())).isEqualTo(tokenizer.encode(text));
         assertThat(file.characters()).isEqualTo(text.codePointCount(0, text.length()));
         assertThat(file.textBytes()).isEqualTo(new ByteTokenizer().encode(text).length);
@@ -63,7 +64,8 @@ class TokenFileTest {
     }
     String whole = text.toString();
     BpeTokenizer tokenizer = bpe(whole.substring(0, 50_000), 400);
-    try (TokenFile file = TokenFile.write(folder.resolve("t"), Corpus.ofText("t", whole), tokenizer)) {
+    try (TokenFile file =
+        TokenFile.write(folder.resolve("t"), Corpus.ofText("t", whole), tokenizer)) {
       int[] expected = tokenizer.encode(whole);
       int[] actual = ids(file.tokens());
       assertThat(actual).hasSize(expected.length + 1).startsWith(expected);
@@ -75,7 +77,8 @@ class TokenFileTest {
   void encodesATextWithoutAnyPlaceToCut() {
     String whole = "😀".repeat(Corpus.CHUNK);
     BpeTokenizer tokenizer = bpe("😀 😀 😀", 300);
-    try (TokenFile file = TokenFile.write(folder.resolve("t"), Corpus.ofText("t", whole), tokenizer)) {
+    try (TokenFile file =
+        TokenFile.write(folder.resolve("t"), Corpus.ofText("t", whole), tokenizer)) {
       assertThat(file.characters()).isEqualTo(Corpus.CHUNK);
       assertThat(tokenizer.decode(ids(file.tokens()))).isEqualTo(whole);
     }
@@ -86,7 +89,10 @@ class TokenFileTest {
     BpeTokenizer tokenizer = bpe("a b a b", 258);
     int end = tokenizer.endOfText().getAsInt();
     Corpus corpus =
-        Corpus.of("two", List.of(Corpus.document("1", new byte[] {'x'}), Corpus.document("2", new byte[] {'y'})));
+        Corpus.of(
+            "two",
+            List.of(
+                Corpus.document("1", new byte[] {'x'}), Corpus.document("2", new byte[] {'y'})));
     try (TokenFile file = TokenFile.write(folder.resolve("t"), corpus, tokenizer)) {
       assertThat(ids(file.tokens())).containsExactly('x', end, 'y', end);
     }
@@ -97,7 +103,8 @@ class TokenFileTest {
     int[] codePoints = IntStream.range(0x10000, 0x10000 + 70_000).toArray();
     String text = new String(codePoints, 0, codePoints.length);
     CharacterTokenizer tokenizer = CharacterTokenizer.of(text);
-    try (TokenFile file = TokenFile.write(folder.resolve("t"), Corpus.ofText("t", text), tokenizer)) {
+    try (TokenFile file =
+        TokenFile.write(folder.resolve("t"), Corpus.ofText("t", text), tokenizer)) {
       assertThat(ids(file.tokens())).isEqualTo(IntStream.range(0, 70_000).toArray());
       file.verify();
     }
@@ -125,7 +132,8 @@ class TokenFileTest {
         assertThatThrownBy(() -> TokenFile.open(file)).isInstanceOf(CorpusException.class);
       }
     }
-    Files.writeString(file, "just a text that is no token file, longer than its header would be....");
+    Files.writeString(
+        file, "just a text that is no token file, longer than its header would be....");
     assertThatThrownBy(() -> TokenFile.open(file)).hasMessageContaining("not a token file");
     assertThatThrownBy(() -> TokenFile.open(folder.resolve("nowhere")))
         .isInstanceOf(CorpusException.class)
@@ -154,7 +162,8 @@ class TokenFileTest {
 
   @Test
   void refusesUseAfterClose() {
-    TokenFile file = TokenFile.write(folder.resolve("t"), Corpus.ofText("t", "text"), new ByteTokenizer());
+    TokenFile file =
+        TokenFile.write(folder.resolve("t"), Corpus.ofText("t", "text"), new ByteTokenizer());
     TokenSpan tokens = file.tokens();
     file.close();
     file.close();
@@ -170,7 +179,9 @@ class TokenFileTest {
 
   @Test
   void insistsOnItsTokenizer() {
-    try (TokenFile file = TokenFile.write(folder.resolve("t"), Corpus.ofText("t", "abc"), CharacterTokenizer.of("abc"))) {
+    try (TokenFile file =
+        TokenFile.write(
+            folder.resolve("t"), Corpus.ofText("t", "abc"), CharacterTokenizer.of("abc"))) {
       file.require(CharacterTokenizer.of("cba"));
       assertThatThrownBy(() -> file.require(CharacterTokenizer.of("abd")))
           .isInstanceOf(CorpusException.class)
@@ -180,13 +191,16 @@ class TokenFileTest {
 
   @Test
   void leavesNothingBehindWhenItFails() throws IOException {
-    assertThatThrownBy(() -> TokenFile.write(folder.resolve("t"), Corpus.ofText("t", "abcd"), CharacterTokenizer.of("abc")))
+    assertThatThrownBy(() ->
+            TokenFile.write(
+                folder.resolve("t"), Corpus.ofText("t", "abcd"), CharacterTokenizer.of("abc")))
         .isInstanceOf(TokenizerException.class);
     try (Stream<Path> files = Files.list(folder)) {
       assertThat(files).isEmpty();
     }
     Path file = Files.writeString(folder.resolve("file"), "x");
-    assertThatThrownBy(() -> TokenFile.write(file.resolve("below"), Corpus.ofText("t", "abc"), new ByteTokenizer()))
+    assertThatThrownBy(() ->
+            TokenFile.write(file.resolve("below"), Corpus.ofText("t", "abc"), new ByteTokenizer()))
         .isInstanceOf(CorpusException.class)
         .hasMessageContaining("Cannot write the token file");
   }
@@ -236,7 +250,8 @@ class TokenFileTest {
     assertThat(CorpusStatistics.unigramEntropy(TokenSpan.of(new int[] {2, 2, 2}, 5))).isZero();
     String text = "磨坊 ab";
     ByteTokenizer tokenizer = new ByteTokenizer();
-    CorpusStatistics statistics = CorpusStatistics.of(TokenSpan.of(tokenizer.encode(text), 256), tokenizer);
+    CorpusStatistics statistics =
+        CorpusStatistics.of(TokenSpan.of(tokenizer.encode(text), 256), tokenizer);
     assertThat(statistics.tokens()).isEqualTo(9);
     assertThat(statistics.characters()).isEqualTo(5);
     assertThat(statistics.charactersPerToken()).isEqualTo(5 / 9.0);
@@ -245,7 +260,12 @@ class TokenFileTest {
   @Test
   void reportsProgress() {
     List<Long> seen = new ArrayList<>();
-    TokenFile.write(folder.resolve("t"), Corpus.ofText("t", "x y".repeat(Corpus.CHUNK)), new ByteTokenizer(), seen::add).close();
+    TokenFile.write(
+            folder.resolve("t"),
+            Corpus.ofText("t", "x y".repeat(Corpus.CHUNK)),
+            new ByteTokenizer(),
+            seen::add)
+        .close();
     assertThat(seen).hasSizeGreaterThan(2).isSorted().last().isEqualTo(3L * Corpus.CHUNK);
   }
 }

@@ -23,23 +23,21 @@ class BpeTrainerTest {
       start = end;
     }
     Map<List<Integer>, Integer> rows = new HashMap<>();
-    words.forEach(
-        (word, count) -> {
-          List<Integer> row = new ArrayList<>();
-          for (byte b : word.getBytes(StandardCharsets.UTF_8)) {
-            row.add(b & 0xFF);
-          }
-          rows.merge(row, count, Integer::sum);
-        });
+    words.forEach((word, count) -> {
+      List<Integer> row = new ArrayList<>();
+      for (byte b : word.getBytes(StandardCharsets.UTF_8)) {
+        row.add(b & 0xFF);
+      }
+      rows.merge(row, count, Integer::sum);
+    });
     List<String> merges = new ArrayList<>();
     while (merges.size() < most) {
       Map<Long, Integer> pairs = new HashMap<>();
-      rows.forEach(
-          (row, count) -> {
-            for (int i = 0; i + 1 < row.size(); i++) {
-              pairs.merge((long) row.get(i) << 32 | row.get(i + 1), count, Integer::sum);
-            }
-          });
+      rows.forEach((row, count) -> {
+        for (int i = 0; i + 1 < row.size(); i++) {
+          pairs.merge((long) row.get(i) << 32 | row.get(i + 1), count, Integer::sum);
+        }
+      });
       long best = -1;
       int bestCount = 1;
       for (Map.Entry<Long, Integer> pair : pairs.entrySet()) {
@@ -58,16 +56,15 @@ class BpeTrainerTest {
       merges.add(left + " " + right);
       Map<List<Integer>, Integer> merged = new HashMap<>();
       int result = 255 + merges.size();
-      rows.forEach(
-          (row, count) -> {
-            List<Integer> out = new ArrayList<>();
-            for (int i = 0; i < row.size(); i++) {
-              boolean here = i + 1 < row.size() && row.get(i) == left && row.get(i + 1) == right;
-              out.add(here ? result : row.get(i));
-              i += here ? 1 : 0;
-            }
-            merged.merge(out, count, Integer::sum);
-          });
+      rows.forEach((row, count) -> {
+        List<Integer> out = new ArrayList<>();
+        for (int i = 0; i < row.size(); i++) {
+          boolean here = i + 1 < row.size() && row.get(i) == left && row.get(i + 1) == right;
+          out.add(here ? result : row.get(i));
+          i += here ? 1 : 0;
+        }
+        merged.merge(out, count, Integer::sum);
+      });
       rows.clear();
       rows.putAll(merged);
     }
@@ -108,7 +105,9 @@ class BpeTrainerTest {
       for (int i = 0; i < 150; i++) {
         text.append("aab c".charAt(random.nextInt(5)));
       }
-      assertThat(merges(text.toString(), 60)).as(text.toString()).isEqualTo(naiveMerges(text.toString(), 60));
+      assertThat(merges(text.toString(), 60))
+          .as(text.toString())
+          .isEqualTo(naiveMerges(text.toString(), 60));
     }
   }
 
@@ -164,7 +163,8 @@ class BpeTrainerTest {
       while (word.length() < length) {
         word.append("theturnedwheel".charAt(random.nextInt(14)));
       }
-      assertThat(tokenizer.encode(word.toString())).isEqualTo(naiveEncode(tokenizer, word.toString()));
+      assertThat(tokenizer.encode(word.toString()))
+          .isEqualTo(naiveEncode(tokenizer, word.toString()));
     }
     int[] ids = tokenizer.encode("the".repeat(400_000));
     assertThat(tokenizer.decode(ids)).hasSize(1_200_000);

@@ -60,7 +60,8 @@ class HuggingFaceLibraryTest {
     List<String> lines = run(List.of("-DRUST_LIBRARY_PATH=" + library), foreign(), foreign());
     assertThat(lines).hasSize(2);
     assertThat(lines)
-        .allSatisfy(line -> assertThat(line).startsWith("refused ").contains("cannot be loaded here"));
+        .allSatisfy(
+            line -> assertThat(line).startsWith("refused ").contains("cannot be loaded here"));
   }
 
   @Test
@@ -77,7 +78,9 @@ class HuggingFaceLibraryTest {
   void aFreshHomeWorksWithoutANetwork() throws Exception {
     Path home = Files.createDirectories(folder.resolve("home"));
     List<String> lines =
-        run(List.of("-Duser.home=" + home, "-Dhttps.proxyHost=localhost", "-Dhttps.proxyPort=1"), foreign());
+        run(
+            List.of("-Duser.home=" + home, "-Dhttps.proxyHost=localhost", "-Dhttps.proxyPort=1"),
+            foreign());
     assertThat(lines).containsExactly("read the mill.");
   }
 

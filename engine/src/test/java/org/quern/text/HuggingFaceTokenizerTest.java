@@ -19,12 +19,15 @@ class HuggingFaceTokenizerTest {
 
   @Test
   void givesTheIdsAndTextOfTheReference() throws Exception {
-    JsonNode cases = JsonMapper.shared().readTree(Files.readAllBytes(folder.resolve("greedy.json")));
+    JsonNode cases =
+        JsonMapper.shared().readTree(Files.readAllBytes(folder.resolve("greedy.json")));
     assertThat(cases.isEmpty()).isFalse();
     try (Tokenizer tokenizer = Tokenizers.read(folder)) {
       for (JsonNode one : cases) {
         int[] prompt = ints(one.path("prompt_ids"));
-        int[] all = IntStream.concat(IntStream.of(prompt), IntStream.of(ints(one.path("greedy_ids")))).toArray();
+        int[] all =
+            IntStream.concat(IntStream.of(prompt), IntStream.of(ints(one.path("greedy_ids"))))
+                .toArray();
         String text = one.path("text").stringValue();
         assertThat(tokenizer.encode(one.path("prompt").stringValue())).isEqualTo(prompt);
         assertThat(tokenizer.decode(all)).isEqualTo(text);
@@ -83,7 +86,8 @@ class HuggingFaceTokenizerTest {
   void savesWhatItRead(@TempDir Path copy) {
     try (Tokenizer tokenizer = Tokenizers.read(folder)) {
       tokenizer.save(copy);
-      assertThat(copy.resolve("tokenizer.json")).hasSameBinaryContentAs(folder.resolve("tokenizer.json"));
+      assertThat(copy.resolve("tokenizer.json"))
+          .hasSameBinaryContentAs(folder.resolve("tokenizer.json"));
       assertThat(Tokenizers.read(copy).fingerprint()).isEqualTo(tokenizer.fingerprint());
     }
   }
@@ -96,7 +100,8 @@ class HuggingFaceTokenizerTest {
     assertThatThrownBy(() -> tokenizer.encode("a"))
         .isInstanceOf(TokenizerException.class)
         .hasMessageContaining("closed");
-    assertThatThrownBy(() -> tokenizer.decode(new int[] {5})).isInstanceOf(TokenizerException.class);
+    assertThatThrownBy(() -> tokenizer.decode(new int[] {5}))
+        .isInstanceOf(TokenizerException.class);
   }
 
   @Test

@@ -35,7 +35,8 @@ class StopWordsTest {
   void findsTheSameHoweverTheTextIsCut() {
     Random random = new Random(31);
     for (int n = 0; n < 5000; n++) {
-      List<String> stops = random.ints(random.nextInt(4), 1, 5).mapToObj(k -> letters(random, k)).toList();
+      List<String> stops =
+          random.ints(random.nextInt(4), 1, 5).mapToObj(k -> letters(random, k)).toList();
       String text = letters(random, random.nextInt(20));
       String expected = expected(text, stops);
       StopWords words = new StopWords(stops);
@@ -64,7 +65,8 @@ class StopWordsTest {
     for (int end = 1; end <= text.length(); end++) {
       int start = end;
       for (String stop : stops) {
-        start = text.substring(0, end).endsWith(stop) ? Math.min(start, end - stop.length()) : start;
+        start =
+            text.substring(0, end).endsWith(stop) ? Math.min(start, end - stop.length()) : start;
       }
       if (start < end) {
         return text.substring(0, start);

@@ -50,7 +50,9 @@ class StreamingDecoderTest {
   void replacesIllFormedBytesAsTheLibraryDoes(@TempDir Path folder) {
     Random random = new Random(23);
     ByteTokenizer tokenizer = new ByteTokenizer();
-    int[] hard = {0x41, 0x80, 0xBF, 0xC0, 0xC2, 0xE0, 0xA0, 0x9F, 0xED, 0xF0, 0x90, 0xF4, 0x8F, 0xF5};
+    int[] hard = {
+      0x41, 0x80, 0xBF, 0xC0, 0xC2, 0xE0, 0xA0, 0x9F, 0xED, 0xF0, 0x90, 0xF4, 0x8F, 0xF5
+    };
     tokenizer.save(folder);
     try (HuggingFaceTokenizer library = HuggingFaceTokenizer.read(folder)) {
       for (int n = 0; n < 20_000; n++) {

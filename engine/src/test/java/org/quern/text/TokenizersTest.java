@@ -84,7 +84,8 @@ class TokenizersTest {
       }
       Files.write(folder.resolve("tokenizer.json"), flipped);
       try (Tokenizer tokenizer = Tokenizers.read(folder)) {
-        assertThatCode(() -> tokenizer.decode(tokenizer.encode("the wheel"))).doesNotThrowAnyException();
+        assertThatCode(() -> tokenizer.decode(tokenizer.encode("the wheel")))
+            .doesNotThrowAnyException();
       } catch (TokenizerException e) {
         refused++;
         assertThat(e.getMessage()).contains("tokenizer.json").endsWith(".").doesNotContain("\n");
@@ -107,7 +108,9 @@ class TokenizersTest {
     assertThatThrownBy(() -> Tokenizers.read(folder))
         .isInstanceOf(TokenizerException.class)
         .hasMessageContaining("'</s>' as eos_token");
-    Files.writeString(folder.resolve("tokenizer_config.json"), "{\"eos_token\": {\"content\": \"<|endoftext|>\"}}");
+    Files.writeString(
+        folder.resolve("tokenizer_config.json"),
+        "{\"eos_token\": {\"content\": \"<|endoftext|>\"}}");
     assertThat(Tokenizers.read(folder).endOfText()).hasValue(299);
     Files.writeString(folder.resolve("tokenizer_config.json"), "{");
     assertThatThrownBy(() -> Tokenizers.read(folder)).isInstanceOf(TokenizerException.class);
@@ -116,12 +119,16 @@ class TokenizersTest {
   @Test
   void refusesIdsOutsideTheVocabulary() {
     Tokenizer bpe = Tokenizers.read(folder);
-    for (Tokenizer tokenizer : new Tokenizer[] {bpe, new ByteTokenizer(), CharacterTokenizer.of("abc")}) {
-      for (int id : new int[] {-1, tokenizer.vocabularySize(), Integer.MAX_VALUE, Integer.MIN_VALUE}) {
-        assertThatThrownBy(() -> tokenizer.decode(new int[] {id})).isInstanceOf(TokenizerException.class);
+    for (Tokenizer tokenizer :
+        new Tokenizer[] {bpe, new ByteTokenizer(), CharacterTokenizer.of("abc")}) {
+      for (int id :
+          new int[] {-1, tokenizer.vocabularySize(), Integer.MAX_VALUE, Integer.MIN_VALUE}) {
+        assertThatThrownBy(() -> tokenizer.decode(new int[] {id}))
+            .isInstanceOf(TokenizerException.class);
         assertThatThrownBy(() -> tokenizer.token(id)).isInstanceOf(TokenizerException.class);
         assertThatThrownBy(() -> tokenizer.isSpecial(id)).isInstanceOf(TokenizerException.class);
-        assertThatThrownBy(() -> tokenizer.streamingDecoder().push(id)).isInstanceOf(TokenizerException.class);
+        assertThatThrownBy(() -> tokenizer.streamingDecoder().push(id))
+            .isInstanceOf(TokenizerException.class);
       }
     }
   }
@@ -139,7 +146,8 @@ class TokenizersTest {
     Tokenizer bpe = Tokenizers.read(folder);
     String broken = "a\uD83Db\uDE00\uD83D";
     assertThat(bpe.decode(bpe.encode(broken))).isEqualTo("a\uFFFDb\uFFFD\uFFFD");
-    assertThat(new ByteTokenizer().decode(new ByteTokenizer().encode(broken))).isEqualTo("a\uFFFDb\uFFFD\uFFFD");
+    assertThat(new ByteTokenizer().decode(new ByteTokenizer().encode(broken)))
+        .isEqualTo("a\uFFFDb\uFFFD\uFFFD");
   }
 
   @Test
@@ -158,7 +166,8 @@ class TokenizersTest {
 
   @Test
   void refusesAFolderThatCannotBeWritten() {
-    assertThatThrownBy(() -> new ByteTokenizer().save(folder.resolve("tokenizer.json").resolve("below")))
+    assertThatThrownBy(
+            () -> new ByteTokenizer().save(folder.resolve("tokenizer.json").resolve("below")))
         .isInstanceOf(TokenizerException.class)
         .hasMessageContaining("Cannot write the tokenizer");
   }
