@@ -82,7 +82,7 @@ class NativeLibraryTest {
     Path first = find(library.jar(temp.resolve("mill.jar"), HERE)).orElseThrow().file();
     Path source = Files.writeString(temp.resolve("v2.c"), "int mill_answer(void) { return 43; }");
     Path file = temp.resolve("v2.so");
-    TestLibrary.cc("-shared", "-fPIC", "-o", file.toString(), source.toString());
+    TestCompiler.cc("-shared", "-fPIC", "-o", file.toString(), source.toString());
     Path jar = new TestLibrary(file).jar(temp.resolve("v2.jar"), HERE);
     assertThat(find(jar).orElseThrow().file()).isNotEqualTo(first);
     assertThat(first).exists();

@@ -1,21 +1,15 @@
 package org.quern.bindings;
 
-import static org.assertj.core.api.Assertions.assertThat;
-import static org.junit.jupiter.api.Assumptions.assumeTrue;
-
 import java.io.IOException;
 import java.io.OutputStream;
-import java.io.UncheckedIOException;
 import java.net.MalformedURLException;
 import java.net.URL;
 import java.net.URLClassLoader;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
-import java.util.List;
 import java.util.Map;
 import java.util.jar.JarEntry;
 import java.util.jar.JarOutputStream;
@@ -40,39 +34,8 @@ record TestLibrary(Path file) {
   static TestLibrary compile(Path folder) throws IOException, InterruptedException {
     Path source = Files.writeString(folder.resolve("mill.c"), SOURCE);
     Path library = folder.resolve("libmill.so");
-    cc("-shared", "-fPIC", "-O1", "-o", library.toString(), source.toString());
+    TestCompiler.cc("-shared", "-fPIC", "-O1", "-o", library.toString(), source.toString());
     return new TestLibrary(library);
-  }
-
-  /** Runs the machine's C compiler, or skips the test where there is none. */
-  static void cc(String... arguments) throws IOException, InterruptedException {
-    Path log = Files.createTempFile("cc", ".log");
-    try {
-      List<String> command = new ArrayList<>(List.of("cc"));
-      command.addAll(List.of(arguments));
-      Process process;
-      try {
-        process =
-            new ProcessBuilder(command)
-                .redirectErrorStream(true)
-                .redirectOutput(log.toFile())
-                .start();
-      } catch (IOException e) {
-        assumeTrue(false, "needs a C compiler: " + e.getMessage());
-        return;
-      }
-      assertThat(process.waitFor()).as(() -> text(log)).isZero();
-    } finally {
-      Files.delete(log);
-    }
-  }
-
-  private static String text(Path file) {
-    try {
-      return Files.readString(file);
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
-    }
   }
 
   byte[] bytes() throws IOException {
