@@ -43,7 +43,6 @@ static machine machine_of_cpu(void) {
     const uint32_t fma_avx = (1u << 12) | (1u << 28);
     const uint32_t osxsave = 1u << 27;
     const uint32_t avx2 = 1u << 5;
-    const uint32_t avx512 = (1u << 16) | (1u << 17) | (1u << 30) | (1u << 31);
     if (!__get_cpuid(1, &a, &b, &c, &d) || (c & fma_avx) != fma_avx) {
         return (machine){QUERN_SCALAR, NO_AVX2};
     }
@@ -59,6 +58,7 @@ static machine machine_of_cpu(void) {
     /* A build for tests, whose avx512 tier has 16 lanes but AVX2 instructions. */
     return (machine){QUERN_AVX512, HIGHEST};
 #else
+    const uint32_t avx512 = (1u << 16) | (1u << 17) | (1u << 30) | (1u << 31);
     if ((b & avx512) != avx512) {
         return (machine){QUERN_AVX2, NO_AVX512};
     }

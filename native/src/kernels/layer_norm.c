@@ -8,7 +8,7 @@
 
 #include <math.h>
 
-#define BLOCK 1024
+#define BLOCK (64 * QUERN_LANES)
 
 /* x with the elements from n on made 0. */
 static inline vfloat keep_first(vfloat x, int64_t n) {

@@ -8,7 +8,7 @@
 
 #include <math.h>
 
-#define BLOCK 1024
+#define BLOCK (64 * QUERN_LANES)
 
 static double sum_of_squares(const float *x, int64_t channels) {
     double total = 0;
