@@ -23,7 +23,18 @@ QUERN_INLINE vfloat within(vfloat x, float bound) {
     return v_min(v_splat(bound), v_max(v_splat(-bound), x));
 }
 
-QUERN_INLINE vfloat logistic(vfloat x) { return v_splat(1.0f) / (v_splat(1.0f) + v_exp(-x)); }
+/* The logistic function and 1 minus it, each precise where it is small. */
+typedef struct logistic {
+    vfloat value;
+    vfloat rest;
+} logistic;
+
+/* |x| < 88.7, so that e^-x is finite. */
+QUERN_INLINE logistic logistic_of(vfloat x) {
+    vfloat e = v_exp(-x);
+    vfloat value = v_splat(1.0f) / (v_splat(1.0f) + e);
+    return (logistic){value, e * value};
+}
 
 QUERN_INLINE valued relu(vfloat x) {
     vfloat value = v_select(v_less(x, v_zero()), v_zero(), x);
@@ -42,9 +53,9 @@ QUERN_INLINE valued gelu_tanh(vfloat x) {
     vfloat linear = v_splat((float)(2 * root));
     vfloat u = inner * v_fma(v_splat((float)(2 * root * 0.044715)), square, linear);
     vfloat u_slope = v_fma(v_splat((float)(6 * root * 0.044715)), square, linear);
-    vfloat s = logistic(u);
-    vfloat slope = v_fma(inner * s * (v_splat(1.0f) - s), u_slope, s);
-    return (valued){at_least(x, -10.0f) * s, slope};
+    logistic s = logistic_of(u);
+    vfloat slope = v_fma(inner * s.value * s.rest, u_slope, s.value);
+    return (valued){at_least(x, -10.0f) * s.value, slope};
 }
 
 QUERN_INLINE valued gelu_erf(vfloat x) {
@@ -57,9 +68,9 @@ QUERN_INLINE valued gelu_erf(vfloat x) {
 
 QUERN_INLINE valued silu(vfloat x) {
     vfloat inner = within(x, 88.0f);
-    vfloat s = logistic(inner);
-    vfloat slope = v_fma(inner * s, v_splat(1.0f) - s, s);
-    return (valued){at_least(x, -88.0f) * s, slope};
+    logistic s = logistic_of(inner);
+    vfloat slope = v_fma(inner * s.value, s.rest, s.value);
+    return (valued){at_least(x, -88.0f) * s.value, slope};
 }
 
 /*

@@ -1,0 +1,155 @@
+/* square_sum, gradient_norm, adamw and sgd against naive loops in double. */
+#include "kernel_check.h"
+
+CHECK_DECLARE(square_sum_f32);
+CHECK_DECLARE(gradient_norm_f32);
+CHECK_DECLARE(adamw_f32);
+CHECK_DECLARE(sgd_f32);
+
+static const int64_t sizes[] = {1, 7, 8, 15, 16, 17, 31, 67, 1009};
+#define COUNT(array) (sizeof array / sizeof *array)
+
+static void square_sum_case(int64_t n, int kind) {
+    float *x = filled(n, kind);
+    output out = output_of((n + QUERN_SQUARE_SUM_BLOCK - 1) / QUERN_SQUARE_SUM_BLOCK);
+    for (int64_t j = 0; j < out.n; j++) {
+        double sum = 0;
+        for (int64_t i = j * QUERN_SQUARE_SUM_BLOCK; i < n && i < (j + 1) * QUERN_SQUARE_SUM_BLOCK; i++) {
+            sum += (double)x[i] * x[i];
+        }
+        expect(&out, j, sum, 0);
+    }
+    quern_record record = {.pointers = {out.p, x}, .integers = {n}};
+    check_kernel_runs("square_sum", CHECK_TABLE(square_sum_f32), &record, &out, 1, 1.01);
+    free_outputs(&out, 1);
+    check_free(0);
+}
+
+static void gradient_norm_case(float max_norm, float poison, float loss) {
+    enum { N = 5 };
+    float *partial = check_floats(N);
+    double sum = 0;
+    for (int i = 0; i < N; i++) partial[i] = (float)(i + 1);
+    partial[3] += poison;
+    for (int i = 0; i < N; i++) sum += partial[i];
+    double norm = sqrt(sum);
+    output out = output_of(1);
+    expect(&out, 0, norm, 0);
+    quern_step step = {.max_norm = max_norm, .loss = loss};
+    quern_record record = {.step = &step, .pointers = {out.p, partial}, .integers = {N}};
+    check_kernel_runs("gradient_norm", CHECK_TABLE(gradient_norm_f32), &record, &out, 1, 1.01);
+    CHECK(step.nonfinite == (isfinite(norm) && isfinite(loss) ? 0 : 1), "nonfinite is %d",
+          step.nonfinite);
+    if (!step.nonfinite) {
+        double scale = max_norm > 0 ? fmin(1, max_norm / (norm + 1e-6)) : 1;
+        CHECK(step.grad_norm == out.p[0], "step.grad_norm is %g", (double)step.grad_norm);
+        CHECK(is_close(step.clip_scale, scale, scale, 1.01), "clip_scale is %.9g, not %.9g",
+              (double)step.clip_scale, scale);
+    }
+    free_outputs(&out, 1);
+    check_free(0);
+}
+
+typedef struct settings {
+    int64_t step;
+    float rate, clip, beta1, beta2, epsilon, decay;
+} settings;
+
+static void adamw_case(int64_t n, settings of) {
+    float *p = filled(n, FILL_SMALL);
+    float *grad = filled(n, FILL_SMALL);
+    float *m = filled(n, FILL_SMALL);
+    float *v = filled(n, FILL_SMALL);
+    for (int64_t i = 0; i < n; i++) v[i] = of.step == 1 ? 0 : v[i] * v[i];
+    for (int64_t i = 0; of.step == 1 && i < n; i++) m[i] = 0;
+    output out[4] = {output_from(p, n), output_from(grad, n), output_from(m, n), output_from(v, n)};
+    for (int64_t i = 0; i < n; i++) {
+        double g = (double)grad[i] * of.clip;
+        double first = of.beta1 * m[i] + (1 - (double)of.beta1) * g;
+        double second = of.beta2 * v[i] + (1 - (double)of.beta2) * g * g;
+        double decayed = p[i] * (1 - (double)of.rate * of.decay);
+        double correction1 = 1 - pow(of.beta1, (double)of.step);
+        double correction2 = 1 - pow(of.beta2, (double)of.step);
+        double change = of.rate / correction1 * first / (sqrt(second) / sqrt(correction2) + of.epsilon);
+        double first_scale = fabs(m[i]) + fabs(g);
+        expect(&out[0], i, decayed - change,
+               fabs(decayed) + fabs(change) * (1 + first_scale / fmax(fabs(first), 1e-30)));
+        expect(&out[1], i, 0, 0);
+        expect(&out[2], i, first, first_scale);
+        expect(&out[3], i, second, 0);
+    }
+    quern_step step = {.step = of.step, .learning_rate = of.rate, .clip_scale = of.clip};
+    quern_record record = {.step = &step,
+                           .pointers = {out[0].p, out[1].p, out[2].p, out[3].p},
+                           .integers = {n},
+                           .floats = {of.beta1, of.beta2, of.epsilon, of.decay}};
+    check_kernel_runs("adamw", CHECK_TABLE(adamw_f32), &record, out, 4, 8);
+
+    step.nonfinite = 1;
+    for (int64_t i = 0; i < n; i++) {
+        expect(&out[0], i, p[i], 0);
+        expect(&out[1], i, grad[i], 0);
+        expect(&out[2], i, m[i], 0);
+        expect(&out[3], i, v[i], 0);
+    }
+    check_kernel_runs("adamw, nonfinite", CHECK_TABLE(adamw_f32), &record, out, 4, 0);
+    free_outputs(out, 4);
+    check_free(0);
+}
+
+static void sgd_case(int64_t n, settings of) {
+    float *p = filled(n, FILL_SMALL);
+    float *grad = filled(n, FILL_SMALL);
+    float *m = filled(n, FILL_SMALL);
+    output out[3] = {output_from(p, n), output_from(grad, n), output_from(m, n)};
+    for (int64_t i = 0; i < n; i++) {
+        double g = (double)grad[i] * of.clip + (double)of.decay * p[i];
+        double momentum = of.beta1 * m[i] + g;
+        double scale = fabs(of.beta1 * m[i]) + fabs(grad[i] * of.clip) + fabs(of.decay * p[i]);
+        expect(&out[0], i, p[i] - of.rate * momentum, fabs(p[i]) + of.rate * scale);
+        expect(&out[1], i, 0, 0);
+        expect(&out[2], i, momentum, scale);
+    }
+    quern_step step = {.step = of.step, .learning_rate = of.rate, .clip_scale = of.clip};
+    quern_record record = {.step = &step,
+                           .pointers = {out[0].p, out[1].p, out[2].p},
+                           .integers = {n},
+                           .floats = {of.beta1, of.decay}};
+    check_kernel_runs("sgd", CHECK_TABLE(sgd_f32), &record, out, 3, 4);
+
+    step.nonfinite = 1;
+    for (int64_t i = 0; i < n; i++) {
+        expect(&out[0], i, p[i], 0);
+        expect(&out[1], i, grad[i], 0);
+        expect(&out[2], i, m[i], 0);
+    }
+    check_kernel_runs("sgd, nonfinite", CHECK_TABLE(sgd_f32), &record, out, 3, 0);
+    free_outputs(out, 3);
+    check_free(0);
+}
+
+int main(void) {
+    const settings cases[] = {
+        {1, 1e-3f, 1, 0.9f, 0.999f, 1e-8f, 0.1f},
+        {7, 3e-4f, 0.25f, 0.9f, 0.95f, 1e-8f, 0},
+        {100000, 0.1f, 1, 0.0f, 0.99f, 1e-5f, 0.01f},
+    };
+    for (size_t i = 0; i < COUNT(sizes); i++) {
+        for (size_t k = 0; k < COUNT(cases); k++) {
+            adamw_case(sizes[i], cases[k]);
+            sgd_case(sizes[i], cases[k]);
+        }
+        square_sum_case(sizes[i], FILL_SMALL);
+    }
+    square_sum_case(QUERN_SQUARE_SUM_BLOCK - 1, FILL_10000);
+    square_sum_case(QUERN_SQUARE_SUM_BLOCK, FILL_80);
+    square_sum_case(3 * QUERN_SQUARE_SUM_BLOCK + 5, FILL_SMALL);
+    gradient_norm_case(0, 0, 1);
+    gradient_norm_case(1, 0, 1);
+    gradient_norm_case(100, 0, 1);
+    gradient_norm_case(1, INFINITY, 1);
+    gradient_norm_case(1, NAN, 1);
+    gradient_norm_case(1, 0, NAN);
+    gradient_norm_case(1, 0, INFINITY);
+    return check_result();
+}
