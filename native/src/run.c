@@ -8,7 +8,7 @@
 #include <stddef.h>
 
 /* Spins before a waiting worker offers its core to others: there may be more workers than cores. */
-#define SPINS_BEFORE_YIELD 4000
+#define SPINS_BEFORE_YIELD 2000
 
 static void pause_briefly(void) {
 #if defined(__x86_64__)

@@ -47,7 +47,7 @@ static int matmul_is_right(quern_function *matmul, quern_record *record) {
     record->integers[3] = K;
     record->integers[4] = N;
     record->integers[5] = N;
-    if (matmul == NULL || matmul(record, 0, 1) != QUERN_OK) {
+    if (matmul(record, 0, 1) != QUERN_OK) {
         return 0;
     }
     for (int m = 0; m < M; m++) {

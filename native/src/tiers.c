@@ -2,8 +2,8 @@
 
 #include <stddef.h>
 
-/* Weak until every kernel is written. One prototype for each kernel of each tier that is compiled in. */
-#define QUERN_KERNEL(name) __attribute__((weak)) quern_function quern_##name##__scalar;
+/* One prototype for each kernel of each tier that is compiled in. */
+#define QUERN_KERNEL(name) quern_function quern_##name##__scalar;
 #include "kernels.def"
 #undef QUERN_KERNEL
 
@@ -14,7 +14,7 @@ static quern_function *const scalar_functions[QUERN_KERNELS] = {
 };
 
 #ifdef QUERN_HAVE_avx2
-#define QUERN_KERNEL(name) __attribute__((weak)) quern_function quern_##name##__avx2;
+#define QUERN_KERNEL(name) quern_function quern_##name##__avx2;
 #include "kernels.def"
 #undef QUERN_KERNEL
 
@@ -26,7 +26,7 @@ static quern_function *const avx2_functions[QUERN_KERNELS] = {
 #endif
 
 #ifdef QUERN_HAVE_avx512
-#define QUERN_KERNEL(name) __attribute__((weak)) quern_function quern_##name##__avx512;
+#define QUERN_KERNEL(name) quern_function quern_##name##__avx512;
 #include "kernels.def"
 #undef QUERN_KERNEL
 
