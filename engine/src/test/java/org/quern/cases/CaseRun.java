@@ -1,0 +1,159 @@
+package org.quern.cases;
+
+import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
+import static java.lang.foreign.ValueLayout.JAVA_INT;
+
+import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.Optional;
+import org.quern.exec.Backend;
+import org.quern.exec.Executable;
+import org.quern.exec.LinkedMemory;
+import org.quern.exec.ModelMemory;
+import org.quern.exec.StepBlock;
+import org.quern.ir.DType;
+import org.quern.ir.Region;
+import org.quern.ir.Value;
+import org.quern.memory.Slab;
+import org.quern.plan.Plan;
+import org.quern.plan.PlanOptions;
+import org.quern.reference.ReferenceStep;
+
+/** A case planned, linked and run by a backend. */
+final class CaseRun implements AutoCloseable {
+  /** What an output holds before a run: a NaN that no kernel makes. */
+  private static final int SENTINEL = 0x7fc5a5a5;
+
+  private final CaseGraph graph;
+  private final ModelMemory model;
+  private final Slab cache;
+  private final Executable executable;
+
+  CaseRun(Backend backend, CaseGraph graph, PlanOptions options) {
+    this.graph = graph;
+    Plan plan = Plan.of(graph.graph(), options);
+    model = backend.allocate("a case", graph.graph().layout());
+    cache = backend.memory().allocate("cache of a case", plan.bytes(Region.CACHE));
+    executable = backend.link(plan, new LinkedMemory(model, Optional.of(cache), Optional.empty()));
+    ReferenceStep step = graph.row().step();
+    StepBlock block = executable.step();
+    block.step(step.step);
+    block.sequence(step.sequence);
+    block.seed(step.seed);
+    block.update(step.update);
+    block.learningRate(step.learningRate);
+    block.lossScale(step.lossScale);
+    block.maxNorm(step.maxNorm);
+  }
+
+  StepBlock step() {
+    return executable.step();
+  }
+
+  /** Writes all that the case starts from and sentinels wherever it makes something. */
+  void prepare() {
+    for (Value value : graph.written()) {
+      write(value, segment(value));
+    }
+    for (Region region : Region.values()) {
+      if (region.isModel() && model.has(region)) {
+        MemorySegment.copy(
+            MemorySegment.ofArray(graph.region(region)),
+            0,
+            model.segment(region),
+            0,
+            model.segment(region).byteSize());
+      }
+    }
+    for (String output : graph.graph().outputs().keySet()) {
+      MemorySegment segment = executable.output(output);
+      for (long offset = 0; offset < segment.byteSize(); offset += Integer.BYTES) {
+        segment.set(JAVA_INT, offset, SENTINEL);
+      }
+    }
+  }
+
+  private void write(Value value, MemorySegment segment) {
+    float[] numbers = graph.contents(value.name());
+    for (int index = 0; index < numbers.length; index++) {
+      if (value.dtype() == DType.I32) {
+        segment.setAtIndex(JAVA_INT, index, (int) numbers[index]);
+      } else {
+        segment.setAtIndex(JAVA_FLOAT, index, numbers[index]);
+      }
+    }
+  }
+
+  void run() {
+    executable.run();
+  }
+
+  /** The memory of what is to be compared, by the names of {@link CaseGraph#results}. */
+  Map<String, float[]> results() {
+    Map<String, float[]> results = new LinkedHashMap<>();
+    graph.results().forEach((name, value) -> results.put(name, floats(segment(value))));
+    return results;
+  }
+
+  /** What no node may change: inputs, and the gaps between parameters. */
+  Map<String, int[]> untouched() {
+    Map<String, int[]> untouched = new LinkedHashMap<>();
+    for (Value value : graph.written()) {
+      if (value.region() == Region.IO) {
+        untouched.put(value.name(), segment(value).toArray(JAVA_INT));
+      }
+    }
+    for (Region region : Region.values()) {
+      if (region.isModel() && model.has(region)) {
+        untouched.put("gaps of " + region, gaps(model.segment(region).toArray(JAVA_INT)));
+      }
+    }
+    return untouched;
+  }
+
+  private int[] gaps(int[] region) {
+    graph
+        .graph()
+        .layout()
+        .parameters()
+        .forEach(parameter -> {
+          int first = (int) graph.graph().layout().offset(parameter.name());
+          int last = first + (int) parameter.shape().elements();
+          Arrays.fill(region, first, last, 0);
+        });
+    return region;
+  }
+
+  private static float[] floats(MemorySegment segment) {
+    return segment.toArray(JAVA_FLOAT);
+  }
+
+  private MemorySegment segment(Value value) {
+    long offset = executable.plan().offset(value);
+    return switch (value.region()) {
+      case PARAMETERS, GRADIENTS, FIRST_MOMENTS, SECOND_MOMENTS ->
+          model.segment(value.region()).asSlice(offset, value.bytes());
+      case CACHE -> cache.segment().asSlice(offset, value.bytes());
+      case IO -> executable.input(value.name());
+      case CONSTANTS -> throw new IllegalArgumentException(value + " is a constant");
+      case ACTIVATIONS -> executable.output(outputName(value));
+    };
+  }
+
+  private String outputName(Value value) {
+    return graph.graph().outputs().entrySet().stream()
+        .filter(entry -> entry.getValue().id() == value.id())
+        .map(Map.Entry::getKey)
+        .findFirst()
+        .orElseThrow();
+  }
+
+  @Override
+  public void close() {
+    executable.close();
+    cache.close();
+    model.close();
+  }
+}

@@ -1,0 +1,70 @@
+package org.quern.cases;
+
+import java.util.ArrayList;
+import java.util.List;
+import org.quern.ir.op.CrossEntropy;
+
+/** Rows of CrossEntropy, its sum and its gradient. */
+final class LossCases {
+  private static final Fill SOME_IGNORED = Fill.cycle(0, CrossEntropy.IGNORED, 2, 1);
+
+  private LossCases() {}
+
+  static List<OperationCase> rows() {
+    List<OperationCase> rows = new ArrayList<>();
+    for (int vocabulary : new int[] {3, 4, 5, 7, 8, 9, 15, 16, 17, 35, 67, 131, 1021}) {
+      rows.add(loss("normal", Fill.normal(2), Fill.ids(vocabulary), 5, vocabulary));
+      rows.add(loss("some ignored", Fill.normal(2), SOME_IGNORED, 7, vocabulary));
+      rows.add(backward("normal", Fill.normal(2), Fill.ids(vocabulary), 5, vocabulary));
+      rows.add(backward("some ignored", Fill.normal(2), SOME_IGNORED, 7, vocabulary));
+    }
+    rows.add(loss("one class", Fill.normal(1), Fill.cycle(0), 3, 1));
+    rows.add(loss("all ignored", Fill.normal(1), Fill.cycle(CrossEntropy.IGNORED), 5, 17));
+    rows.add(loss("80", Fill.signs(80), Fill.ids(17), 5, 17));
+    rows.add(loss("1e4", Fill.signs(1e4), Fill.ids(17), 5, 17));
+    rows.add(loss("all equal", Fill.cycle(1e4), Fill.ids(17), 5, 17));
+    rows.add(loss("denormals", Fill.denormals(), Fill.ids(17), 5, 17));
+    rows.add(
+        loss(
+            "classes forbidden by minus infinity",
+            Fill.cycle(1, Double.NEGATIVE_INFINITY, 2),
+            Fill.cycle(0, 2),
+            4,
+            33));
+    rows.add(
+        loss(
+            "not a number in one row",
+            (random, index) -> index == 40 ? Float.NaN : (float) random.nextGaussian(),
+            Fill.ids(17),
+            5,
+            17));
+    for (int count : new int[] {1, 15, 16, 17, 1021}) {
+      rows.add(
+          OperationCase.of("CrossEntropy.Sum " + count)
+              .input("losses", Fill.uniform(0, 10), count)
+              .body((g, o) -> g.apply(new CrossEntropy.Sum(), o.get("losses"))));
+    }
+    rows.add(loss("small", Fill.normal(1), SOME_IGNORED, 5, 4).differentiable());
+    rows.add(loss("speed", Fill.normal(1), Fill.ids(50257), 1024, 50257).speed());
+    return rows;
+  }
+
+  private static OperationCase loss(
+      String what, Fill fill, Fill labels, int count, int vocabulary) {
+    return OperationCase.of("CrossEntropy " + what + " [" + count + ", " + vocabulary + "]")
+        .input("logits", fill, count, vocabulary)
+        .integers("labels", labels, count)
+        .body((g, o) -> CrossEntropy.loss(g, o.get("logits"), o.get("labels")));
+  }
+
+  private static OperationCase backward(
+      String what, Fill fill, Fill labels, int count, int vocabulary) {
+    return OperationCase.of(
+            "CrossEntropy.Backward " + what + " [" + count + ", " + vocabulary + "]")
+        .input("logits", fill, count, vocabulary)
+        .integers("labels", labels, count)
+        .input("lse", Fill.uniform(Math.log(vocabulary), Math.log(vocabulary) + 3), count)
+        .body((g, o) ->
+            g.apply(new CrossEntropy.Backward(), o.get("logits"), o.get("labels"), o.get("lse")));
+  }
+}

@@ -1,0 +1,67 @@
+package org.quern.reference;
+
+import org.quern.ir.op.CrossEntropy;
+
+/** {@code losses[n] = log(sum over v of exp(logits[n,v])) - logits[n, labels[n]]}. */
+final class CrossEntropyReference {
+  private CrossEntropyReference() {}
+
+  static void forward(Operands o) {
+    Tensor logits = o.in(0);
+    int vocabulary = logits.last();
+    for (int n = 0; n < logits.rows(); n++) {
+      double max = Double.NEGATIVE_INFINITY;
+      for (int v = 0; v < vocabulary; v++) {
+        max = Math.max(max, logits.get(n * vocabulary + v));
+      }
+      double sum = 0;
+      for (int v = 0; v < vocabulary; v++) {
+        sum += Math.exp(logits.get(n * vocabulary + v) - max);
+      }
+      double lse = max + Math.log(sum);
+      // The sum's roundings shift its logarithm by as much; then two roundings of the result.
+      double bound = 2 * vocabulary + 8 + 2 * (Math.abs(max) + Math.abs(lse));
+      o.out(1).set(n, lse, bound);
+      int label = o.in(1).integer(n);
+      if (label == CrossEntropy.IGNORED) {
+        o.out(0).set(n, 0, 0);
+      } else {
+        double loss = lse - logits.get(n * vocabulary + label);
+        o.out(0).set(n, loss, bound + Math.abs(loss));
+      }
+    }
+  }
+
+  /** {@code out = step.loss = loss scale * sum of losses}. */
+  static void sum(Operands o) {
+    double sum = 0;
+    double magnitude = 0;
+    for (int n = 0; n < o.in(0).size(); n++) {
+      sum += o.in(0).get(n);
+      magnitude += Math.abs(o.in(0).get(n));
+    }
+    o.step().loss = sum * o.step().lossScale;
+    o.out(0).set(0, o.step().loss, 2 * magnitude * o.step().lossScale);
+  }
+
+  /** {@code dlogits = (softmax(logits) - onehot(label)) * loss scale}, zero for ignored labels. */
+  static void backward(Operands o) {
+    Tensor logits = o.in(0);
+    int vocabulary = logits.last();
+    for (int n = 0; n < logits.rows(); n++) {
+      int label = o.in(1).integer(n);
+      for (int v = 0; v < vocabulary; v++) {
+        int i = n * vocabulary + v;
+        if (label == CrossEntropy.IGNORED) {
+          o.out(0).set(i, 0, 0);
+        } else {
+          double exponent = logits.get(i) - o.in(2).get(n);
+          double probability = Math.exp(exponent);
+          double gradient = probability - (v == label ? 1 : 0);
+          double bound = probability * (8 + Math.abs(exponent)) + 3 * Math.abs(gradient);
+          o.out(0).set(i, gradient * o.step().lossScale, bound * o.step().lossScale);
+        }
+      }
+    }
+  }
+}
