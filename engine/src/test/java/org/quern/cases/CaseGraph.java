@@ -157,7 +157,8 @@ public final class CaseGraph {
   public Map<String, Value> results() {
     Map<String, Value> results = new LinkedHashMap<>();
     for (Node node : graph.nodes()) {
-      for (int index = 0; index < node.outputs().size(); index++) {
+      boolean runs = row.step().update || !node.onUpdate();
+      for (int index = 0; runs && index < node.outputs().size(); index++) {
         results.put(node + " output " + index, node.output(index));
       }
       for (int index = 0; index < node.inputs().size(); index++) {

@@ -59,12 +59,8 @@ final class CaseRun implements AutoCloseable {
     }
     for (Region region : Region.values()) {
       if (region.isModel() && model.has(region)) {
-        MemorySegment.copy(
-            MemorySegment.ofArray(graph.region(region)),
-            0,
-            model.segment(region),
-            0,
-            model.segment(region).byteSize());
+        float[] numbers = graph.region(region);
+        MemorySegment.copy(numbers, 0, model.segment(region), JAVA_FLOAT, 0, numbers.length);
       }
     }
     for (String output : graph.graph().outputs().keySet()) {

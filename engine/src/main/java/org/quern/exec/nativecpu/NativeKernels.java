@@ -11,7 +11,6 @@ import org.quern.bindings.quern.quern_h;
 import org.quern.exec.Backend;
 import org.quern.exec.CpuBackend;
 import org.quern.exec.ExecutionException;
-import org.quern.exec.Status;
 import org.quern.ir.Kernel;
 import org.quern.memory.SlabAllocator;
 
@@ -119,7 +118,7 @@ public final class NativeKernels {
       throw new ExecutionException(
           "The instruction set " + tier.text() + " cannot be used here: " + tierExplanation());
     }
-    if (kernels.quern_tier_check(tier.ordinal()) != Status.OK) {
+    if (kernels.quern_tier_check(tier.ordinal()) == 0) {
       throw new ExecutionException(
           "The kernels for "
               + tier.text()
