@@ -70,50 +70,48 @@ QUERN_INLINE void tile(const tile_call *call, const int rows, const int vectors,
 
 typedef void tile_function(const tile_call *call);
 
-#define TILE(rows)                                                                        \
-    static void tile_##rows##_1(const tile_call *call) { tile(call, rows, 1, 0); }        \
-    static void tile_##rows##_2(const tile_call *call) { tile(call, rows, 2, 0); }        \
+#define TILE(rows)                                                                         \
+    static void tile_##rows##_1(const tile_call *call) { tile(call, rows, 1, 0); }         \
+    static void tile_##rows##_2(const tile_call *call) { tile(call, rows, 2, 0); }         \
     static void tile_##rows##_1_by_rows(const tile_call *call) { tile(call, rows, 1, 1); } \
     static void tile_##rows##_2_by_rows(const tile_call *call) { tile(call, rows, 2, 1); }
-#define TILE_ENTRY(rows)                      \
-    {{tile_##rows##_1, tile_##rows##_1_by_rows}, \
-     {tile_##rows##_2, tile_##rows##_2_by_rows}}
+#define TILE_ENTRY(rows)                               \
+    {rows,                                             \
+     {{tile_##rows##_1, tile_##rows##_1_by_rows},      \
+      {tile_##rows##_2, tile_##rows##_2_by_rows}}}
 
+typedef struct tile_entry {
+    int64_t rows;
+    /* By vectors - 1, by_rows. */
+    tile_function *functions[QUERN_TILE_VECTORS][2];
+} tile_entry;
+
+/* In falling order of rows: the last rows of a panel are made of the largest that fit. */
 TILE(1)
 TILE(2)
+#if QUERN_TILE_ROWS == 14
+TILE(4)
+TILE(8)
+TILE(14)
+static const tile_entry tiles[] = {TILE_ENTRY(14), TILE_ENTRY(8), TILE_ENTRY(4), TILE_ENTRY(2),
+                                   TILE_ENTRY(1)};
+#elif QUERN_TILE_ROWS == 6
 TILE(3)
 TILE(4)
-#if QUERN_TILE_ROWS > 4
 TILE(5)
 TILE(6)
+static const tile_entry tiles[] = {TILE_ENTRY(6), TILE_ENTRY(5), TILE_ENTRY(4), TILE_ENTRY(3),
+                                   TILE_ENTRY(2), TILE_ENTRY(1)};
+#else
+TILE(4)
+static const tile_entry tiles[] = {TILE_ENTRY(4), TILE_ENTRY(2), TILE_ENTRY(1)};
 #endif
-#if QUERN_TILE_ROWS > 6
-TILE(7)
-TILE(8)
-TILE(9)
-TILE(10)
-TILE(11)
-TILE(12)
-TILE(13)
-TILE(14)
-#endif
-
-/* By rows - 1, vectors - 1, by_rows. */
-static tile_function *const tiles[QUERN_TILE_ROWS][QUERN_TILE_VECTORS][2] = {
-    TILE_ENTRY(1),  TILE_ENTRY(2),  TILE_ENTRY(3),  TILE_ENTRY(4),
-#if QUERN_TILE_ROWS > 4
-    TILE_ENTRY(5),  TILE_ENTRY(6),
-#endif
-#if QUERN_TILE_ROWS > 6
-    TILE_ENTRY(7),  TILE_ENTRY(8),  TILE_ENTRY(9),  TILE_ENTRY(10),
-    TILE_ENTRY(11), TILE_ENTRY(12), TILE_ENTRY(13), TILE_ENTRY(14),
-#endif
-};
 
 void quern_gemm(float *c, int64_t c_stride, quern_layout layout, const float *a, int64_t a_stride,
                 const float *b, int64_t b_depth, const float *bias, int add, int64_t rows,
                 int64_t columns, int64_t depth) {
     /* From a's one panel of rows to the next. */
+    const int by_rows = layout == QUERN_ROWS;
     const int64_t next = layout == QUERN_PACKED ? depth * QUERN_TILE_ROWS
                          : layout == QUERN_ROWS ? a_stride * QUERN_TILE_ROWS
                                                 : QUERN_TILE_ROWS;
@@ -128,10 +126,17 @@ void quern_gemm(float *c, int64_t c_stride, quern_layout layout, const float *a,
         call.a = a;
         const int vectors = call.columns > QUERN_LANES ? 2 : 1;
         for (int64_t i = 0; i < rows; i += QUERN_TILE_ROWS) {
-            const int64_t count = quern_min(rows - i, QUERN_TILE_ROWS);
-            call.c = c + i * c_stride + j;
-            tiles[count - 1][vectors - 1][layout == QUERN_ROWS](&call);
-            call.a += next;
+            const float *panel = call.a;
+            int64_t done = i;
+            const int64_t last = quern_min(rows, i + QUERN_TILE_ROWS);
+            for (const tile_entry *entry = tiles; done < last; entry++) {
+                for (; done + entry->rows <= last; done += entry->rows) {
+                    call.c = c + done * c_stride + j;
+                    entry->functions[vectors - 1][by_rows](&call);
+                    call.a += by_rows ? entry->rows * a_stride : entry->rows;
+                }
+            }
+            call.a = panel + next;
         }
     }
 }
