@@ -10,8 +10,13 @@ module org.quern {
   requires static jdk.incubator.vector;
   requires static transitive org.jspecify;
 
+  exports org.quern;
+  exports org.quern.train;
+  exports org.quern.generate;
+  exports org.quern.check;
   exports org.quern.data;
   exports org.quern.exec.nativecpu;
+  exports org.quern.exec.vector;
   exports org.quern.exec;
   exports org.quern.format;
   exports org.quern.ir.op;

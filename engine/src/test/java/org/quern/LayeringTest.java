@@ -26,6 +26,7 @@ class LayeringTest {
       Map.ofEntries(
           Map.entry(
               FACE, rooms("generate", "train", "exec.nativecpu", "exec.vector", "model", "format")),
+          Map.entry(room("check"), Set.of(FACE)),
           Map.entry(room("generate"), rooms("model", "exec", "text")),
           Map.entry(room("train"), rooms("model", "exec", "format", "data")),
           Map.entry(room("model"), rooms("ir")),

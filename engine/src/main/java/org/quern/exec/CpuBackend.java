@@ -20,7 +20,7 @@ public final class CpuBackend implements Backend {
   private boolean closed;
 
   /**
-   * Starts the threads.
+   * Starts the threads and tests the kernels on each.
    *
    * @param name the backend's name
    * @param tierName the instruction set, for messages
@@ -28,6 +28,7 @@ public final class CpuBackend implements Backend {
    * @param walker the kernels
    * @param threads the number of workers, the calling thread included
    * @param allocator the engine's memory
+   * @throws ExecutionException if the kernels compute wrongly on a thread
    */
   public CpuBackend(
       String name, String tierName, int tier, Walker walker, int threads, SlabAllocator allocator) {
@@ -41,6 +42,12 @@ public final class CpuBackend implements Backend {
     this.allocator = allocator;
     this.work = allocator.allocate("workers' scratch", threads * ProgramLayout.WORK_BYTES);
     this.workers = new Workers(walker, threads);
+    String wrong = workers.selfTest(tier);
+    if (!wrong.isEmpty()) {
+      close();
+      throw new ExecutionException(
+          "The kernels for " + tierName + " cannot be used: " + wrong + ".");
+    }
   }
 
   @Override

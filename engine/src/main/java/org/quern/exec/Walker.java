@@ -14,6 +14,18 @@ public interface Walker {
    */
   int run(long program, int part, long first, long last);
 
+  /**
+   * Computes something small on the calling thread and compares it with what is known: an
+   * instruction set that a processor reports may still not be usable on every thread.
+   *
+   * @param tier a {@code quern_tier}
+   * @return what is wrong, as a sentence; empty where nothing is, as with kernels in Java, which
+   *     run the same on every thread
+   */
+  default String selfTest(int tier) {
+    return "";
+  }
+
   /** What went wrong in the last run on this thread, as a sentence; empty where nothing did. */
   String failure();
 }

@@ -12,6 +12,7 @@ import org.jspecify.annotations.Nullable;
  */
 final class Workers implements AutoCloseable {
   private static final int SPINS = 20_000;
+  private static final int NO_TEST = -1;
 
   private final Walker walker;
   private final Thread[] threads;
@@ -21,6 +22,7 @@ final class Workers implements AutoCloseable {
   private volatile String failure = "";
   private volatile @Nullable Throwable crash;
   private volatile Thread caller = Thread.currentThread();
+  private volatile int testedTier = NO_TEST;
   private long program;
   private @Nullable StepBlock step;
   private long first;
@@ -43,6 +45,42 @@ final class Workers implements AutoCloseable {
     return threads.length + 1;
   }
 
+  /** Tests the kernels on every thread; what is wrong on the first of them where something is. */
+  String selfTest(int tier) {
+    failure = "";
+    testedTier = tier;
+    wake();
+    note(walker.selfTest(tier));
+    awaitOthers();
+    testedTier = NO_TEST;
+    return failure;
+  }
+
+  private void wake() {
+    caller = Thread.currentThread();
+    running.set(threads.length);
+    generation.incrementAndGet();
+    for (Thread thread : threads) {
+      LockSupport.unpark(thread);
+    }
+  }
+
+  private void note(String message) {
+    if (!message.isEmpty()) {
+      failure = message;
+    }
+  }
+
+  private void awaitOthers() {
+    for (int spins = 0; running.get() > 0; spins++) {
+      if (spins < SPINS) {
+        Thread.onSpinWait();
+      } else {
+        LockSupport.park(this);
+      }
+    }
+  }
+
   /** Runs records of a program on all workers and returns when the last is done. */
   int run(long program, StepBlock step, long first, long last) {
     this.program = program;
@@ -51,20 +89,9 @@ final class Workers implements AutoCloseable {
     this.last = last;
     failure = "";
     crash = null;
-    caller = Thread.currentThread();
-    running.set(threads.length);
-    generation.incrementAndGet();
-    for (Thread thread : threads) {
-      LockSupport.unpark(thread);
-    }
+    wake();
     int status = runPart(0);
-    for (int spins = 0; running.get() > 0; spins++) {
-      if (spins < SPINS) {
-        Thread.onSpinWait();
-      } else {
-        LockSupport.park(this);
-      }
-    }
+    awaitOthers();
     rethrowCrash();
     return status;
   }
@@ -92,10 +119,7 @@ final class Workers implements AutoCloseable {
     try {
       int status = walker.run(program, part, first, last);
       if (status != Status.OK) {
-        String message = walker.failure();
-        if (!message.isEmpty()) {
-          failure = message;
-        }
+        note(walker.failure());
       }
       return status;
     } catch (RuntimeException | Error e) {
@@ -132,7 +156,11 @@ final class Workers implements AutoCloseable {
         return;
       }
       done++;
-      int ignored = runPart(part);
+      if (testedTier == NO_TEST) {
+        int ignored = runPart(part);
+      } else {
+        note(walker.selfTest(testedTier));
+      }
       if (running.decrementAndGet() == 0) {
         LockSupport.unpark(caller);
       }

@@ -121,6 +121,11 @@ public final class ConfigJson {
     return node.hasNonNull(key);
   }
 
+  /** Whether the key is there with the value {@code null}, which is not the same as its absence. */
+  public boolean isNull(String key) {
+    return node.has(key) && !node.hasNonNull(key);
+  }
+
   /** The first of several names under which a value may be found, if any is there. */
   public Optional<String> firstPresent(String... keys) {
     for (String key : keys) {
@@ -189,6 +194,24 @@ public final class ConfigJson {
   /** A finite number from {@code least} to {@code most}, or {@code absent} where there is none. */
   public double optionalDouble(String key, double absent, double least, double most) {
     return has(key) ? requireDouble(key, least, most) : absent;
+  }
+
+  /**
+   * A list of finite numbers, each from {@code least} to {@code most}; empty where there is none.
+   */
+  public List<Double> doubles(String key, double least, double most) {
+    if (!has(key)) {
+      return List.of();
+    }
+    List<Double> numbers = new ArrayList<>();
+    for (JsonNode element : node.path(key)) {
+      double number = element.isNumber() ? element.asDouble() : Double.NaN;
+      if (!Double.isFinite(number) || number < least || number > most) {
+        throw mismatch(key, "numbers from %s to %s".formatted(least, most));
+      }
+      numbers.add(number);
+    }
+    return List.copyOf(numbers);
   }
 
   /** A boolean, or {@code absent} where there is none. */

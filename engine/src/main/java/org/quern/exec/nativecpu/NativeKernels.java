@@ -110,21 +110,13 @@ public final class NativeKernels {
   /**
    * Starts the backend {@code native}.
    *
-   * @throws ExecutionException if the tier is not to be had here
+   * @throws ExecutionException if the tier is not to be had here, or computes wrongly on a thread
    */
   public Backend open(NativeTier tier, int threads, SlabAllocator allocator) {
     quern_h kernels = loaded();
     if (tier.ordinal() > bestTier().ordinal()) {
       throw new ExecutionException(
           "The instruction set " + tier.text() + " cannot be used here: " + tierExplanation());
-    }
-    if (kernels.quern_tier_check(tier.ordinal()) == 0) {
-      throw new ExecutionException(
-          "The kernels for "
-              + tier.text()
-              + " compute wrongly on this machine: "
-              + kernels.quern_error_message().getString(0)
-              + " Set QUERN_MAX_ISA to a lower instruction set.");
     }
     return new CpuBackend(
         "native", tier.text(), tier.ordinal(), new NativeWalker(kernels), threads, allocator);

@@ -17,6 +17,15 @@ final class NativeWalker implements Walker {
   }
 
   @Override
+  public String selfTest(int tier) {
+    if (library.quern_tier_check(tier) != 0) {
+      return "";
+    }
+    String reason = library.quern_error_message().getString(0);
+    return reason.isEmpty() ? "its self-test computes wrongly" : reason;
+  }
+
+  @Override
   public String failure() {
     return library.quern_error_message().getString(0);
   }

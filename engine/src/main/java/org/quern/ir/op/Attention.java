@@ -18,8 +18,9 @@ import org.quern.ir.Value;
  * 2017, equation 1; Dao 2023, FlashAttention-2; Ainslie et al. 2023 for the groups).
  *
  * <p>Inputs, separate: q {@code [B, T, H*D]}, k and v {@code [B, S, G*D]}, starts {@code [B]} I32
- * or none. Packed: one {@code [B, T, (H + 2G)*D]} of q, k, v side by side, and starts. Outputs:
- * {@code [B, T, H*D]} and the logarithm of each row's sum {@code [B, H, T]}.
+ * or none; with starts, the rows of q may be longer. Packed: one {@code [B, T, (H + 2G)*D]} of q,
+ * k, v side by side, and starts. Outputs: {@code [B, T, H*D]} and the logarithm of each row's sum
+ * {@code [B, H, T]}.
  *
  * @param heads H, query heads
  * @param groups G, key and value heads; divides H
@@ -84,8 +85,13 @@ public record Attention(
       Checks.that(q.shape().last() == width, this, "packed q, k, v must have rows of " + width, q);
     } else {
       Value k = inputs.get(1);
+      // Over a cache q may be the first part of a wider row: there is no gradient to keep apart.
       Checks.that(
-          q.shape().last() == queryChannels(), this, "q must have rows of " + queryChannels(), q);
+          q.shape().last() == queryChannels()
+              || (q.shape().last() > queryChannels() && !startsOf(inputs).isNone()),
+          this,
+          "q must have rows of " + queryChannels(),
+          q);
       Checks.that(k.shape().rank() == 3, this, "k must be [batch, time, channels]", k);
       Checks.shape(this, "k", k, Shape.of(batch, k.shape().dimension(1), keyChannels()));
       Checks.shape(this, "v", inputs.get(2), k.shape());

@@ -1,0 +1,97 @@
+package org.quern;
+
+import java.util.ArrayList;
+import java.util.List;
+import org.quern.exec.Backend;
+import org.quern.exec.ExecutionException;
+import org.quern.exec.nativecpu.NativeKernels;
+import org.quern.exec.nativecpu.NativeTier;
+import org.quern.exec.vector.VectorKernels;
+import org.quern.memory.SlabAllocator;
+
+/** Chooses the backend: native, else the Vector API; and says why. Never falls back in silence. */
+final class BackendSelection {
+  private final EngineOptions options;
+  private final int threads;
+  private final SlabAllocator allocator;
+  private final List<String> reasons = new ArrayList<>();
+
+  BackendSelection(EngineOptions options, int threads, SlabAllocator allocator) {
+    this.options = options;
+    this.threads = threads;
+    this.allocator = allocator;
+  }
+
+  List<String> reasons() {
+    return reasons;
+  }
+
+  Backend open() {
+    String wanted = options.backend().orElse("");
+    return switch (wanted) {
+      case "" -> openBest();
+      case "native" -> openNative(NativeKernels.find());
+      case "vector" -> openVector();
+      default ->
+          throw new EngineException(
+              "There is no backend named " + wanted + "; choose native or vector.");
+    };
+  }
+
+  private Backend openBest() {
+    NativeKernels kernels = NativeKernels.find();
+    if (kernels.isLoaded()) {
+      try {
+        return openNative(kernels);
+      } catch (ExecutionException e) {
+        reasons.add("The backend native was refused: " + e.getMessage());
+      }
+    } else {
+      reasons.add("The backend native was refused: " + kernels.explanation());
+    }
+    return openVector();
+  }
+
+  private Backend openNative(NativeKernels kernels) {
+    if (!kernels.isLoaded()) {
+      throw new EngineException(
+          "The backend native is required but cannot be had: " + kernels.explanation());
+    }
+    NativeTier best = kernels.bestTier();
+    NativeTier tier =
+        options
+            .maximumTier()
+            .map(NativeTier::parse)
+            .filter(limit -> limit.ordinal() < best.ordinal())
+            .orElse(best);
+    for (NativeTier lower = tier; ; lower = NativeTier.values()[lower.ordinal() - 1]) {
+      try {
+        Backend backend = kernels.open(lower, threads, allocator);
+        reasons.add(kernels.explanation());
+        reasons.add(
+            lower == best
+                ? kernels.tierExplanation()
+                : "Its instruction set is limited to " + lower.text() + ".");
+        return backend;
+      } catch (ExecutionException e) {
+        if (lower == NativeTier.SCALAR) {
+          throw e;
+        }
+        reasons.add(e.getMessage());
+      }
+    }
+  }
+
+  private Backend openVector() {
+    if (!VectorKernels.isAvailable()) {
+      throw new EngineException(
+          "No backend can be used: "
+              + String.join(" ", reasons)
+              + " The backend vector was refused: the module jdk.incubator.vector is not there;"
+              + " start Java with --add-modules jdk.incubator.vector.");
+    }
+    Backend backend = VectorKernels.open(threads, allocator);
+    reasons.add(VectorKernels.explanation());
+    return backend;
+  }
+}

@@ -1,0 +1,153 @@
+package org.quern;
+
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Set;
+import org.quern.exec.Backend;
+import org.quern.exec.ModelMemory;
+import org.quern.memory.AvailableMemory;
+import org.quern.memory.SlabAllocator;
+import org.quern.model.CausalLanguageModel;
+import org.quern.model.ModelConfig;
+import org.quern.text.Tokenizer;
+
+/**
+ * Kernels, threads and memory: what models run on. Closing it ends what runs and closes its models.
+ * Thread-safe; runs wait for each other.
+ *
+ * <pre>{@code
+ * try (Engine engine = Engine.open();
+ *     Model model = engine.load(Path.of("model"))) {
+ *   System.out.println(model.generate("Once upon a time"));
+ * }
+ * }</pre>
+ */
+public final class Engine implements AutoCloseable {
+  private final SlabAllocator allocator;
+  private final Backend backend;
+  private final EngineDescription description;
+  private final Set<Model> models = new LinkedHashSet<>();
+  private boolean closed;
+
+  private Engine(EngineOptions options) {
+    long budget = options.memoryBudget().orElseGet(AvailableMemory::bytes);
+    int threads = options.threads().orElseGet(() -> Runtime.getRuntime().availableProcessors());
+    allocator = new SlabAllocator(budget);
+    BackendSelection selection = new BackendSelection(options, threads, allocator);
+    backend = selection.open();
+    List<String> reasons = new ArrayList<>(selection.reasons());
+    reasons.add(
+        options.threads().isPresent()
+            ? "The number of threads was asked for."
+            : "The threads are the processors that this process may use; set QUERN_THREADS to"
+                + " change that.");
+    String tier = backend.description().replaceAll(",.*", "");
+    description = new EngineDescription(backend.name(), tier, threads, budget, reasons);
+  }
+
+  /** An engine with the best backend there is and the settings of properties and environment. */
+  public static Engine open() {
+    return open(EngineOptions.defaults());
+  }
+
+  /**
+   * An engine as asked for.
+   *
+   * @throws EngineException if it cannot be had: says why and what to do
+   */
+  public static Engine open(EngineOptions options) {
+    return new Engine(options);
+  }
+
+  /** What was chosen and why. */
+  public EngineDescription describe() {
+    return description;
+  }
+
+  /** Where this engine's programs run; for linking programs of one's own. */
+  public Backend backend() {
+    return backend;
+  }
+
+  /**
+   * A model from a folder in Hugging Face's form: {@code config.json}, {@code model.safetensors}
+   * (or shards with an index), and {@code tokenizer.json} if there is one.
+   *
+   * @throws org.quern.format.FormatException if a file is missing, damaged or contradictory
+   */
+  public Model load(Path folder) {
+    checkOpen();
+    ModelFolder source = ModelFolder.read(folder);
+    CausalLanguageModel architecture = CausalLanguageModel.of(source.config());
+    ModelMemory memory = backend.allocate(folder.toString(), architecture.layout());
+    try {
+      source.readWeights(memory);
+      return register(
+          new Model(this, architecture, memory, source.tokenizer(), source.endOfText()));
+    } catch (RuntimeException e) {
+      memory.close();
+      throw e;
+    }
+  }
+
+  /**
+   * A new model with random weights.
+   *
+   * @param config its sizes
+   * @param tokenizer its tokens; the model does not close it
+   * @param seed decides the weights
+   */
+  public Model create(ModelConfig config, Tokenizer tokenizer, long seed) {
+    checkOpen();
+    if (tokenizer.vocabularySize() > config.vocabularySize()) {
+      throw new EngineException(
+          "The tokenizer has "
+              + tokenizer.vocabularySize()
+              + " tokens, but the model only "
+              + config.vocabularySize()
+              + "; make its vocabulary at least as large.");
+    }
+    CausalLanguageModel architecture = CausalLanguageModel.of(config);
+    ModelMemory memory = backend.allocate("a new " + config.family(), architecture.layout());
+    Initialization.fill(memory, seed);
+    List<Integer> end = tokenizer.endOfText().stream().boxed().toList();
+    return register(new Model(this, architecture, memory, java.util.Optional.of(tokenizer), end));
+  }
+
+  private synchronized Model register(Model model) {
+    if (closed) {
+      model.close();
+      checkOpen();
+    }
+    models.add(model);
+    return model;
+  }
+
+  synchronized void forget(Model model) {
+    models.remove(model);
+  }
+
+  private synchronized void checkOpen() {
+    if (closed) {
+      throw new EngineException("The engine is closed; open another.");
+    }
+  }
+
+  /** Ends what runs, then gives back threads and memory. A second call does nothing. */
+  @Override
+  public void close() {
+    List<Model> open;
+    synchronized (this) {
+      if (closed) {
+        return;
+      }
+      closed = true;
+      open = List.copyOf(models);
+    }
+    backend.close();
+    open.forEach(Model::close);
+    allocator.close();
+  }
+}

@@ -1,0 +1,33 @@
+package org.quern;
+
+import java.util.List;
+
+/**
+ * What an engine chose and why.
+ *
+ * @param backend {@code native} or {@code vector}
+ * @param tier the kernels' instruction set, such as {@code avx2}
+ * @param threads the number of workers
+ * @param memoryBudget the most bytes that may be allocated
+ * @param reasons a sentence for each choice and refusal, with what changes it
+ */
+public record EngineDescription(
+    String backend, String tier, int threads, long memoryBudget, List<String> reasons) {
+  /** Copies the list. */
+  public EngineDescription {
+    reasons = List.copyOf(reasons);
+  }
+
+  /** The choice in one sentence. */
+  public String summary() {
+    return "Quern runs on the backend "
+        + backend
+        + " ("
+        + tier
+        + ", "
+        + threads
+        + (threads == 1 ? " thread" : " threads")
+        + "). "
+        + String.join(" ", reasons);
+  }
+}

@@ -1,0 +1,67 @@
+package org.quern.exec.vector;
+
+import static org.quern.exec.vector.Lanes.BYTES;
+
+import org.quern.exec.Status;
+
+/** {@code y = act(x)}. */
+final class ActivationKernel implements VectorKernel {
+  private static final long PAD_AT = Activations.BLOCK_BYTES;
+
+  @Override
+  public int run(long record, int part, int parts) {
+    long n = Fields.integer(record, 0);
+    long kind = Fields.integer(record, 1);
+    if (!Activations.known(kind)) {
+      return Status.BAD_PROGRAM;
+    }
+    long y = Fields.pointer(record, 0);
+    long x = Fields.pointer(record, 1);
+    long scratch = Fields.scratch(record, part);
+    long last = 4 * Share.first(n, Share.ELEMENTS, part + 1, parts);
+    for (long at = 4 * Share.first(n, Share.ELEMENTS, part, parts);
+        at < last;
+        at += Activations.BLOCK_BYTES) {
+      long bytes = Math.min(Activations.BLOCK_BYTES, last - at);
+      Activations.value((int) kind, scratch, x + at, bytes, scratch + PAD_AT);
+      Memory.copy(y + at, scratch, bytes);
+    }
+    return Status.OK;
+  }
+
+  /** {@code dx = act'(x) dy}. */
+  static final class Backward implements VectorKernel {
+    @Override
+    public int run(long record, int part, int parts) {
+      long n = Fields.integer(record, 0);
+      long kind = Fields.integer(record, 1);
+      if (!Activations.known(kind)) {
+        return Status.BAD_PROGRAM;
+      }
+      long dx = Fields.pointer(record, 0);
+      long dy = Fields.pointer(record, 1);
+      long x = Fields.pointer(record, 2);
+      long scratch = Fields.scratch(record, part);
+      long last = 4 * Share.first(n, Share.ELEMENTS, part + 1, parts);
+      for (long at = 4 * Share.first(n, Share.ELEMENTS, part, parts);
+          at < last;
+          at += Activations.BLOCK_BYTES) {
+        long bytes = Math.min(Activations.BLOCK_BYTES, last - at);
+        Activations.slope((int) kind, scratch, x + at, bytes, scratch + PAD_AT);
+        multiply(dx + at, dy + at, scratch, bytes);
+      }
+      return Status.OK;
+    }
+  }
+
+  /** {@code to = a b}; {@code to} may be {@code a}. */
+  static void multiply(long to, long a, long b, long bytes) {
+    long at = 0;
+    for (; at <= bytes - BYTES; at += BYTES) {
+      Memory.store(to + at, Memory.load(a + at).mul(Memory.load(b + at)));
+    }
+    for (; at < bytes; at += 4) {
+      Memory.setFloat(to + at, Memory.getFloat(a + at) * Memory.getFloat(b + at));
+    }
+  }
+}

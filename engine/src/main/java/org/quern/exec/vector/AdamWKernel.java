@@ -1,0 +1,82 @@
+package org.quern.exec.vector;
+
+import static org.quern.exec.vector.Lanes.BYTES;
+import static org.quern.exec.vector.Lanes.FLOATS;
+
+import jdk.incubator.vector.FloatVector;
+import org.quern.exec.Status;
+
+/** AdamW (Loshchilov and Hutter 2019, algorithm 2), as PyTorch computes it; by elements. */
+final class AdamWKernel implements VectorKernel {
+  @Override
+  public int run(long record, int part, int parts) {
+    long step = Fields.step(record);
+    if (Memory.getInt(step + Fields.STEP_NONFINITE) != 0) {
+      return Status.OK;
+    }
+    long n = Fields.integer(record, 0);
+    double beta1 = Fields.floating(record, 0);
+    double beta2 = Fields.floating(record, 1);
+    double rate = Memory.getFloat(step + Fields.STEP_LEARNING_RATE);
+    double time = Memory.getLong(step + Fields.STEP_STEP);
+    long at = 4 * Share.first(n, Share.ELEMENTS, part, parts);
+    update(
+        Fields.pointer(record, 0) + at,
+        Fields.pointer(record, 1) + at,
+        Fields.pointer(record, 2) + at,
+        Fields.pointer(record, 3) + at,
+        4 * Share.first(n, Share.ELEMENTS, part + 1, parts) - at,
+        Memory.getFloat(step + Fields.STEP_CLIP_SCALE),
+        (float) (1 - rate * Fields.floating(record, 3)),
+        (float) beta1,
+        (float) (1 - beta1),
+        (float) beta2,
+        (float) (1 - beta2),
+        (float) (rate / (1 - Math.pow(beta1, time))),
+        (float) Math.sqrt(1 - Math.pow(beta2, time)),
+        Fields.floating(record, 2));
+    return Status.OK;
+  }
+
+  private static void update(
+      long parameter,
+      long grad,
+      long m,
+      long v,
+      long bytes,
+      float clip,
+      float decay,
+      float beta1,
+      float rest1,
+      float beta2,
+      float rest2,
+      float rate,
+      float correction,
+      float epsilon) {
+    FloatVector minusRate = FloatVector.broadcast(FLOATS, -rate);
+    FloatVector zero = FloatVector.zero(FLOATS);
+    long at = 0;
+    for (; at <= bytes - BYTES; at += BYTES) {
+      FloatVector g = Memory.load(grad + at).mul(clip);
+      FloatVector mean = Memory.load(m + at).mul(beta1).add(g.mul(rest1));
+      FloatVector square = Memory.load(v + at).mul(beta2).add(g.mul(g).mul(rest2));
+      FloatVector denominator = square.sqrt().div(correction).add(epsilon);
+      FloatVector p = Memory.load(parameter + at).mul(decay);
+      Memory.store(parameter + at, mean.div(denominator).fma(minusRate, p));
+      Memory.store(m + at, mean);
+      Memory.store(v + at, square);
+      Memory.store(grad + at, zero);
+    }
+    for (; at < bytes; at += 4) {
+      float g = Memory.getFloat(grad + at) * clip;
+      float mean = Memory.getFloat(m + at) * beta1 + g * rest1;
+      float square = Memory.getFloat(v + at) * beta2 + g * g * rest2;
+      float denominator = (float) Math.sqrt(square) / correction + epsilon;
+      float p = Memory.getFloat(parameter + at) * decay;
+      Memory.setFloat(parameter + at, Math.fma(mean / denominator, -rate, p));
+      Memory.setFloat(m + at, mean);
+      Memory.setFloat(v + at, square);
+      Memory.setFloat(grad + at, 0);
+    }
+  }
+}

@@ -1,0 +1,283 @@
+package org.quern.exec.vector;
+
+import static org.quern.exec.vector.MatmulTile.COLUMNS;
+
+import org.quern.exec.Status;
+
+/**
+ * {@code out = dropout(softmax(scale q k^T + mask)) v} by head, in tiles that never leave a
+ * worker's scratch (FlashAttention-2, Dao 2023). Split by tiles of query rows; blocks of keys and
+ * values, once packed, are kept for the following tiles.
+ */
+final class AttentionKernel implements VectorKernel {
+  /** Query rows up to which nothing is packed: decoding. */
+  private static final long FEW_ROWS = 4;
+
+  /** Keys of a block when nothing is packed. */
+  private static final long FEW_ROWS_KEYS = 512;
+
+  /** The widest head that the scratch has room for. */
+  static final long WIDEST_HEAD = 4096;
+
+  private static final int MOST_SLOTS = 64;
+
+  private static final long TAGS_AT = 0;
+  private static final long ZEROS_AT = 1024;
+  private static final long SUM_AT = 1536;
+  private static final long RANDOM_AT = 2048;
+  private static final long STATES_AT = 8192;
+  private static final long SCORES_AT = 16384;
+  private static final long OUT_AT = 65536;
+  private static final long SLOTS_AT = 262144;
+
+  @Override
+  public int run(long record, int part, int parts) {
+    long b = Fields.integer(record, 0);
+    long t = Fields.integer(record, 1);
+    long h = Fields.integer(record, 2);
+    long d = Fields.integer(record, 4);
+    if (d > WIDEST_HEAD) {
+      return Status.BAD_PROGRAM;
+    }
+    if (b * t * h == 0) {
+      return Status.OK;
+    }
+    long scratch = Fields.scratch(record, part);
+    Memory.fill(scratch + TAGS_AT, 8 * MOST_SLOTS, 0);
+    Memory.fill(scratch + ZEROS_AT, 4L * COLUMNS, 0);
+    long high = t <= FEW_ROWS ? 1 : tileRows(d);
+    long tiles = (t + high - 1) / high;
+    long last = Share.first(b * h * tiles, 1, part + 1, parts);
+    for (long item = Share.first(b * h * tiles, 1, part, parts); item < last; item++) {
+      if (Fields.cancelled(Fields.step(record))) {
+        return Status.CANCELLED;
+      }
+      long sequence = item / tiles / h;
+      long head = item / tiles % h;
+      long row = item % tiles * high;
+      int start = start(record, sequence);
+      if (start < 0 || badPosition(record, start)) {
+        return Fields.badIndex(
+            scratch, sequence * t, start < 0 ? start : start + t - 1, Fields.integer(record, 9));
+      }
+      if (t <= FEW_ROWS) {
+        row(record, scratch, sequence, head, row, start);
+      } else {
+        tile(record, scratch, sequence, head, row, Math.min(high, t - row), start);
+      }
+    }
+    return Status.OK;
+  }
+
+  private static int start(long record, long sequence) {
+    long starts = Fields.pointer(record, 5);
+    return starts == 0 ? 0 : Memory.getInt(starts + 4 * sequence);
+  }
+
+  private static boolean badPosition(long record, long start) {
+    return Fields.pointer(record, 5) != 0
+        && Fields.integer(record, 11) != 0
+        && start + Fields.integer(record, 1) > Fields.integer(record, 9);
+  }
+
+  /** Query rows of a tile, whole tiles of {@link MatmulTile}: as the scratch allows. */
+  private static long tileRows(long d) {
+    return d <= 512 ? 48 : 6;
+  }
+
+  /** Keys of a packed block. */
+  private static long blockKeys(long d) {
+    return d <= 1024 ? 64 : 16;
+  }
+
+  private static void tile(
+      long record, long scratch, long sequence, long head, long row, long rows, long start) {
+    long d = Fields.integer(record, 4);
+    long keys = Fields.integer(record, 9);
+    long window = Fields.integer(record, 10);
+    boolean causal = Fields.integer(record, 11) != 0;
+    float scale = Fields.floating(record, 0);
+    long blockKeys = blockKeys(d);
+    long scores = scratch + SCORES_AT;
+    long scoresRow = 4 * Math.max(blockKeys, COLUMNS);
+    long sums = scratch + OUT_AT;
+    long sumsRow = (d + COLUMNS - 1) / COLUMNS * MatmulBlock.PANEL_ROW;
+    long qRow = 4 * Fields.integer(record, 5);
+    long q = Fields.pointer(record, 2) + queryAt(record, sequence, row) * qRow + 4 * head * d;
+    begin(scratch, rows);
+    Memory.fill(sums, rows * sumsRow, 0);
+    long first = AttentionRow.firstKey(start + row, causal, window);
+    long last = AttentionRow.lastKey(start + row + rows - 1, causal, keys);
+    for (long key = first / blockKeys * blockKeys; key < last; key += blockKeys) {
+      long packed = Math.min(blockKeys, keys - key);
+      long seen = Math.min(packed, last - key);
+      long kPanels = packed(record, scratch, sequence, head, key, packed);
+      long vPanels = kPanels + MatmulBlock.panelBytes(d, packed);
+      MatmulBlock.panels(
+          q,
+          qRow,
+          4,
+          rows,
+          kPanels,
+          d * MatmulBlock.PANEL_ROW,
+          d,
+          seen,
+          scores,
+          scoresRow,
+          scratch + ZEROS_AT);
+      for (long i = 0; i < rows; i++) {
+        long position = start + row + i;
+        long low = Math.max(0, AttentionRow.firstKey(position, causal, window) - key);
+        long high = Math.min(seen, AttentionRow.lastKey(position, causal, keys) - key);
+        AttentionRow.weigh(
+            scores + i * scoresRow,
+            seen,
+            low,
+            high,
+            scale,
+            scratch + STATES_AT + i * AttentionRow.STATE_BYTES,
+            sums + i * sumsRow,
+            sumsRow);
+        drop(record, scratch, sequence, head, row + i, key, high, scores + i * scoresRow);
+      }
+      MatmulBlock.panels(
+          scores,
+          scoresRow,
+          4,
+          rows,
+          vPanels,
+          packed * MatmulBlock.PANEL_ROW,
+          seen,
+          d,
+          sums,
+          sumsRow,
+          0);
+    }
+    finish(record, scratch, sequence, head, row, rows, sumsRow);
+  }
+
+  /** One query row, with keys and values where they lie. */
+  private static void row(
+      long record, long scratch, long sequence, long head, long row, long start) {
+    long d = Fields.integer(record, 4);
+    long keys = Fields.integer(record, 9);
+    long window = Fields.integer(record, 10);
+    boolean causal = Fields.integer(record, 11) != 0;
+    float scale = Fields.floating(record, 0);
+    long kRow = 4 * Fields.integer(record, 6);
+    long vRow = 4 * Fields.integer(record, 7);
+    long q =
+        Fields.pointer(record, 2)
+            + queryAt(record, sequence, row) * 4 * Fields.integer(record, 5)
+            + 4 * head * d;
+    long scores = scratch + SCORES_AT;
+    long sums = scratch + OUT_AT;
+    long sumsBytes = (d + COLUMNS - 1) / COLUMNS * MatmulBlock.PANEL_ROW;
+    begin(scratch, 1);
+    Memory.fill(sums, sumsBytes, 0);
+    long first = AttentionRow.firstKey(start + row, causal, window);
+    long last = AttentionRow.lastKey(start + row, causal, keys);
+    for (long key = first; key < last; key += FEW_ROWS_KEYS) {
+      long seen = Math.min(FEW_ROWS_KEYS, last - key);
+      MatmulRows.dots(scores, q, keyAt(record, 3, kRow, sequence, head, key), kRow, d, seen);
+      AttentionRow.weigh(scores, seen, 0, seen, scale, scratch + STATES_AT, sums, sumsBytes);
+      drop(record, scratch, sequence, head, row, key, seen, scores);
+      MatmulRows.add(sums, scores, keyAt(record, 4, vRow, sequence, head, key), vRow, seen, d);
+    }
+    finish(record, scratch, sequence, head, row, 1, sumsBytes);
+  }
+
+  private static void begin(long scratch, long rows) {
+    for (long i = 0; i < rows; i++) {
+      AttentionRow.begin(scratch + STATES_AT + i * AttentionRow.STATE_BYTES);
+    }
+  }
+
+  private static void finish(
+      long record, long scratch, long sequence, long head, long row, long rows, long sumsRow) {
+    long t = Fields.integer(record, 1);
+    long d = Fields.integer(record, 4);
+    long outRow = 4 * Fields.integer(record, 8);
+    long out = Fields.pointer(record, 0) + (sequence * t + row) * outRow + 4 * head * d;
+    long lse =
+        Fields.pointer(record, 1) + 4 * ((sequence * Fields.integer(record, 2) + head) * t + row);
+    for (long i = 0; i < rows; i++) {
+      AttentionRow.finish(
+          out + i * outRow,
+          4 * d,
+          lse + 4 * i,
+          scratch + STATES_AT + i * AttentionRow.STATE_BYTES,
+          scratch + OUT_AT + i * sumsRow,
+          scratch + SUM_AT);
+    }
+  }
+
+  private static long queryAt(long record, long sequence, long row) {
+    return sequence * Fields.integer(record, 1) + row;
+  }
+
+  /** The address of a row of k (pointer 3) or v (pointer 4) of the head's group. */
+  private static long keyAt(
+      long record, int pointer, long rowBytes, long sequence, long head, long key) {
+    long group = head / (Fields.integer(record, 2) / Fields.integer(record, 3));
+    return Fields.pointer(record, pointer)
+        + (sequence * Fields.integer(record, 9) + key) * rowBytes
+        + 4 * group * Fields.integer(record, 4);
+  }
+
+  /** The panels of k transposed, then of v, of a block: packed now, or found packed. */
+  private static long packed(
+      long record, long scratch, long sequence, long head, long key, long keys) {
+    long d = Fields.integer(record, 4);
+    long blockKeys = blockKeys(d);
+    long slotBytes = MatmulBlock.panelBytes(d, blockKeys) + MatmulBlock.panelBytes(blockKeys, d);
+    long slots = Math.min(MOST_SLOTS, (Fields.WORK_BYTES - SLOTS_AT) / slotBytes);
+    long group = head / (Fields.integer(record, 2) / Fields.integer(record, 3));
+    long blocks = (Fields.integer(record, 9) + blockKeys - 1) / blockKeys;
+    long tag = (sequence * Fields.integer(record, 3) + group) * blocks + key / blockKeys + 1;
+    long slot = tag % slots;
+    long panels = scratch + SLOTS_AT + slot * slotBytes;
+    if (Memory.getLong(scratch + TAGS_AT + 8 * slot) != tag) {
+      Memory.setLong(scratch + TAGS_AT + 8 * slot, tag);
+      long kRow = 4 * Fields.integer(record, 6);
+      long vRow = 4 * Fields.integer(record, 7);
+      MatmulBlock.pack(panels, keyAt(record, 3, kRow, sequence, head, key), 4, kRow, d, keys);
+      MatmulBlock.pack(
+          panels + MatmulBlock.panelBytes(d, keys),
+          keyAt(record, 4, vRow, sequence, head, key),
+          vRow,
+          4,
+          keys,
+          d);
+    }
+    return panels;
+  }
+
+  /** Drops weights of keys {@code [key, key + high)} of a row. */
+  private static void drop(
+      long record,
+      long scratch,
+      long sequence,
+      long head,
+      long row,
+      long key,
+      long high,
+      long weights) {
+    float probability = Fields.floating(record, 1);
+    if (probability > 0 && high > 0) {
+      long random = scratch + RANDOM_AT + 64;
+      random(record, random, sequence, head, row, key, high);
+      DropoutKernel.drop(weights, weights, random, 4 * high, probability);
+    }
+  }
+
+  /** The random numbers that decide about a row's weights for keys from {@code key} on. */
+  static void random(
+      long record, long to, long sequence, long head, long row, long key, long count) {
+    long index =
+        ((sequence * Fields.integer(record, 2) + head) * Fields.integer(record, 1) + row)
+                * Fields.integer(record, 9)
+            + key;
+    Philox.uniform(to, Fields.step(record), (int) Fields.integer(record, 12), index, count);
+  }
+}

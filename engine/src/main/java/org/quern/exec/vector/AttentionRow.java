@@ -1,0 +1,159 @@
+package org.quern.exec.vector;
+
+import static jdk.incubator.vector.VectorOperators.GT;
+import static org.quern.exec.vector.Lanes.BYTES;
+import static org.quern.exec.vector.Lanes.FLOATS;
+
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.VectorOperators;
+
+/**
+ * One query row of attention against a block of keys: the running softmax of FlashAttention-2 (Dao
+ * 2023, algorithm 1). The row's state is its largest score so far, and a vector of partial sums of
+ * exp(score - largest), one after the other in scratch.
+ */
+final class AttentionRow {
+  /** Bytes of a row's state. */
+  static final long STATE_BYTES = 128;
+
+  private static final long SUMS_AT = 64;
+
+  private AttentionRow() {}
+
+  static void begin(long state) {
+    Memory.setFloat(state, Float.NEGATIVE_INFINITY);
+    Memory.store(state + SUMS_AT, FloatVector.zero(FLOATS));
+  }
+
+  /** The first key that a row at this position sees. */
+  static long firstKey(long position, boolean causal, long window) {
+    return causal && window > 0 ? Math.max(0, position - window + 1) : 0;
+  }
+
+  /** One past the last key that a row at this position sees. */
+  static long lastKey(long position, boolean causal, long keys) {
+    return causal ? Math.min(keys, position + 1) : keys;
+  }
+
+  /**
+   * Turns a row of products into weights exp(scale * product - largest), zero outside {@code [low,
+   * high)}, and rescales what the row has summed up before.
+   *
+   * @param scores the row, with room for whole vectors
+   * @param width columns that the caller reads afterwards
+   * @param sums the row's weighted sum of values so far, of {@code sumsBytes}: whole vectors
+   */
+  static void weigh(
+      long scores,
+      long width,
+      long low,
+      long high,
+      float scale,
+      long state,
+      long sums,
+      long sumsBytes) {
+    long bytes = (4 * width + BYTES - 1) / BYTES * BYTES;
+    if (high <= low) {
+      Memory.fill(scores, bytes, 0);
+      return;
+    }
+    scale(scores, bytes, low, high, scale);
+    float before = Memory.getFloat(state);
+    float largest = Math.max(before, largest(scores, bytes));
+    if (largest == Float.NEGATIVE_INFINITY) {
+      Memory.fill(scores, bytes, 0);
+      return;
+    }
+    float factor = 1;
+    if (largest != before) {
+      factor = (float) Math.exp((double) before - largest);
+      Memory.setFloat(state, largest);
+      multiply(sums, sumsBytes, factor);
+    }
+    exponentials(scores, bytes, largest, state + SUMS_AT, factor);
+  }
+
+  /** Multiplies by the scale, and puts minus infinity outside {@code [low, high)}. */
+  static void scale(long scores, long bytes, long low, long high, float scale) {
+    multiply(scores, bytes, scale);
+    for (long at = 0; at < 4 * low; at += 4) {
+      Memory.setFloat(scores + at, Float.NEGATIVE_INFINITY);
+    }
+    for (long at = 4 * high; at < bytes; at += 4) {
+      Memory.setFloat(scores + at, Float.NEGATIVE_INFINITY);
+    }
+  }
+
+  private static void multiply(long x, long bytes, float factor) {
+    for (long at = 0; at < bytes; at += BYTES) {
+      Memory.store(x + at, Memory.load(x + at).mul(factor));
+    }
+  }
+
+  private static float largest(long scores, long bytes) {
+    FloatVector max = FloatVector.broadcast(FLOATS, Float.NEGATIVE_INFINITY);
+    for (long at = 0; at < bytes; at += BYTES) {
+      FloatVector v = Memory.load(scores + at);
+      max = max.blend(v, v.compare(GT, max));
+    }
+    return max.reduceLanes(VectorOperators.MAX);
+  }
+
+  private static void exponentials(
+      long scores, long bytes, float largest, long sums, float factor) {
+    FloatVector sum = Memory.load(sums).mul(factor);
+    for (long at = 0; at < bytes; at += BYTES) {
+      FloatVector weight = Functions.exp(Memory.load(scores + at).sub(largest));
+      Memory.store(scores + at, weight);
+      sum = sum.add(weight);
+    }
+    Memory.store(sums, sum);
+  }
+
+  /** Writes the row of out, of {@code bytes}, and its log-sum-exp; zeros where it saw no key. */
+  static void finish(long out, long bytes, long lse, long state, long sums, long scratch) {
+    float sum = Memory.sum(Memory.load(state + SUMS_AT), scratch);
+    if (sum == 0) {
+      Memory.fill(out, bytes, 0);
+      Memory.setFloat(lse, Float.NEGATIVE_INFINITY);
+      return;
+    }
+    Memory.setFloat(lse, (float) (Memory.getFloat(state) + Math.log(sum)));
+    long at = 0;
+    for (; at <= bytes - BYTES; at += BYTES) {
+      Memory.store(out + at, Memory.load(sums + at).div(sum));
+    }
+    for (; at < bytes; at += 4) {
+      Memory.setFloat(out + at, Memory.getFloat(sums + at) / sum);
+    }
+  }
+
+  /** {@code weights = exp(scores - lse)} for whole vectors. */
+  static void weights(long scores, long bytes, float lse) {
+    for (long at = 0; at < bytes; at += BYTES) {
+      Memory.store(scores + at, Functions.exp(Memory.load(scores + at).sub(lse)));
+    }
+  }
+
+  /** {@code gradients = weights * (gradients - delta) * scale} for whole vectors. */
+  static void gradients(long gradients, long weights, long bytes, float delta, float scale) {
+    for (long at = 0; at < bytes; at += BYTES) {
+      FloatVector d = Memory.load(gradients + at).sub(delta).mul(scale);
+      Memory.store(gradients + at, d.mul(Memory.load(weights + at)));
+    }
+  }
+
+  /** The inner product of two rows. */
+  static float dot(long a, long b, long bytes, long scratch) {
+    FloatVector sum = FloatVector.zero(FLOATS);
+    long at = 0;
+    for (; at <= bytes - BYTES; at += BYTES) {
+      sum = Memory.load(a + at).fma(Memory.load(b + at), sum);
+    }
+    float dot = Memory.sum(sum, scratch);
+    for (; at < bytes; at += 4) {
+      dot = Math.fma(Memory.getFloat(a + at), Memory.getFloat(b + at), dot);
+    }
+    return dot;
+  }
+}

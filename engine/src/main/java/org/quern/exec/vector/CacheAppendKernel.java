@@ -1,0 +1,28 @@
+package org.quern.exec.vector;
+
+import org.quern.exec.Status;
+
+/** {@code cache[b, starts[b] + t] = x[b, t]}, by rows. */
+final class CacheAppendKernel implements VectorKernel {
+  @Override
+  public int run(long record, int part, int parts) {
+    long b = Fields.integer(record, 0);
+    long t = Fields.integer(record, 1);
+    long bytes = 4 * Fields.integer(record, 2);
+    long s = Fields.integer(record, 3);
+    long xStride = 4 * Fields.integer(record, 4);
+    long cache = Fields.pointer(record, 0);
+    long x = Fields.pointer(record, 1);
+    long starts = Fields.pointer(record, 2);
+    long last = Share.first(b * t, 1, part + 1, parts);
+    for (long row = Share.first(b * t, 1, part, parts); row < last; row++) {
+      long sequence = row / t;
+      long position = row % t + (starts == 0 ? 0 : Memory.getInt(starts + 4 * sequence));
+      if (position < 0 || position >= s) {
+        return Fields.badIndex(Fields.scratch(record, part), row, position, s);
+      }
+      Memory.copy(cache + (sequence * s + position) * bytes, x + row * xStride, bytes);
+    }
+    return Status.OK;
+  }
+}

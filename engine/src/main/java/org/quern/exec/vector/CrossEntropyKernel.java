@@ -1,0 +1,118 @@
+package org.quern.exec.vector;
+
+import static jdk.incubator.vector.VectorOperators.GT;
+import static org.quern.exec.vector.Lanes.BYTES;
+import static org.quern.exec.vector.Lanes.FLOATS;
+
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.VectorOperators;
+import org.quern.exec.Status;
+
+/** {@code losses[n] = lse[n] - logits[n, labels[n]]}, or 0 where the label is ignored; by rows. */
+final class CrossEntropyKernel implements VectorKernel {
+  private static final long PAD_AT = 64;
+
+  @Override
+  public int run(long record, int part, int parts) {
+    long n = Fields.integer(record, 0);
+    long v = Fields.integer(record, 1);
+    long losses = Fields.pointer(record, 0);
+    long lses = Fields.pointer(record, 1);
+    long logits = Fields.pointer(record, 2);
+    long labels = Fields.pointer(record, 3);
+    long scratch = Fields.scratch(record, part);
+    long last = Share.first(n, 1, part + 1, parts);
+    for (long row = Share.first(n, 1, part, parts); row < last; row++) {
+      int label = Memory.getInt(labels + 4 * row);
+      if (label != Fields.IGNORED_LABEL && (label < 0 || label >= v)) {
+        return Fields.badIndex(scratch, row, label, v);
+      }
+      long x = logits + row * 4 * v;
+      float max = max(x, 4 * v);
+      float sum = sumOfExp(x, 4 * v, max, scratch);
+      double lse = max + Math.log(sum);
+      Memory.setFloat(lses + 4 * row, (float) lse);
+      float loss =
+          label == Fields.IGNORED_LABEL ? 0 : (float) (lse - Memory.getFloat(x + 4L * label));
+      Memory.setFloat(losses + 4 * row, loss);
+    }
+    return Status.OK;
+  }
+
+  /** The largest value; what is NaN is passed over, and shows in the sum. */
+  static float max(long x, long bytes) {
+    FloatVector max0 = FloatVector.broadcast(FLOATS, Float.NEGATIVE_INFINITY);
+    FloatVector max1 = max0;
+    long at = 0;
+    for (; at <= bytes - 2 * BYTES; at += 2 * BYTES) {
+      FloatVector x0 = Memory.load(x + at);
+      FloatVector x1 = Memory.load(x + at + BYTES);
+      max0 = max0.blend(x0, x0.compare(GT, max0));
+      max1 = max1.blend(x1, x1.compare(GT, max1));
+    }
+    float max = max0.max(max1).reduceLanes(VectorOperators.MAX);
+    for (; at < bytes; at += 4) {
+      float value = Memory.getFloat(x + at);
+      max = value > max ? value : max;
+    }
+    return max;
+  }
+
+  private static float sumOfExp(long x, long bytes, float max, long scratch) {
+    FloatVector sum = FloatVector.zero(FLOATS);
+    for (long at = 0; at < bytes; at += BYTES) {
+      long from =
+          at + BYTES <= bytes
+              ? x + at
+              : Memory.pad(scratch + PAD_AT, x + at, bytes - at, Float.NEGATIVE_INFINITY);
+      sum = sum.add(Functions.exp(Memory.load(from).sub(max)));
+    }
+    return Memory.sum(sum, scratch);
+  }
+
+  /**
+   * {@code dlogits = (softmax(logits) - onehot(label)) * step.loss_scale}; zero where the label is
+   * ignored.
+   */
+  static final class Backward implements VectorKernel {
+    @Override
+    public int run(long record, int part, int parts) {
+      long n = Fields.integer(record, 0);
+      long v = Fields.integer(record, 1);
+      long dlogits = Fields.pointer(record, 0);
+      long logits = Fields.pointer(record, 1);
+      long labels = Fields.pointer(record, 2);
+      long lses = Fields.pointer(record, 3);
+      float scale = Memory.getFloat(Fields.step(record) + Fields.STEP_LOSS_SCALE);
+      long scratch = Fields.scratch(record, part);
+      long last = Share.first(n, 1, part + 1, parts);
+      for (long row = Share.first(n, 1, part, parts); row < last; row++) {
+        int label = Memory.getInt(labels + 4 * row);
+        long to = dlogits + row * 4 * v;
+        if (label == Fields.IGNORED_LABEL) {
+          Memory.fill(to, 4 * v, 0);
+          continue;
+        }
+        if (label < 0 || label >= v) {
+          return Fields.badIndex(scratch, row, label, v);
+        }
+        softmax(to, logits + row * 4 * v, 4 * v, Memory.getFloat(lses + 4 * row), scale, scratch);
+        long at = to + 4L * label;
+        Memory.setFloat(at, Memory.getFloat(at) - scale);
+      }
+      return Status.OK;
+    }
+
+    private static void softmax(long to, long x, long bytes, float lse, float scale, long scratch) {
+      for (long at = 0; at < bytes; at += BYTES) {
+        boolean whole = at + BYTES <= bytes;
+        long from = whole ? x + at : Memory.pad(scratch, x + at, bytes - at, 0);
+        Memory.store(
+            whole ? to + at : scratch, Functions.exp(Memory.load(from).sub(lse)).mul(scale));
+        if (!whole) {
+          Memory.copy(to + at, scratch, bytes - at);
+        }
+      }
+    }
+  }
+}

@@ -1,0 +1,90 @@
+package org.quern.exec.vector;
+
+import static org.quern.exec.vector.Lanes.BYTES;
+
+import org.quern.exec.Status;
+
+/** {@code out[n] = table[ids[n]] (+ positions[starts[n / T] + n % T])}, by rows. */
+final class EmbeddingKernel implements VectorKernel {
+  @Override
+  public int run(long record, int part, int parts) {
+    long n = Fields.integer(record, 0);
+    long bytes = 4 * Fields.integer(record, 1);
+    long v = Fields.integer(record, 2);
+    long t = Fields.integer(record, 3);
+    long p = Fields.integer(record, 4);
+    long out = Fields.pointer(record, 0);
+    long ids = Fields.pointer(record, 1);
+    long table = Fields.pointer(record, 2);
+    long positions = Fields.pointer(record, 3);
+    long starts = Fields.pointer(record, 4);
+    long scratch = Fields.scratch(record, part);
+    long last = Share.first(n, 1, part + 1, parts);
+    for (long row = Share.first(n, 1, part, parts); row < last; row++) {
+      int id = Memory.getInt(ids + 4 * row);
+      if (id < 0 || id >= v) {
+        return Fields.badIndex(scratch, row, id, v);
+      }
+      if (positions == 0) {
+        Memory.copy(out + row * bytes, table + id * bytes, bytes);
+        continue;
+      }
+      long position = row % t + (starts == 0 ? 0 : Memory.getInt(starts + 4 * (row / t)));
+      if (position < 0 || position >= p) {
+        return Fields.badIndex(scratch, row, position, p);
+      }
+      AddKernel.add(out + row * bytes, table + id * bytes, positions + position * bytes, bytes);
+    }
+    return Status.OK;
+  }
+
+  /**
+   * {@code dtable[ids[n]] += dout[n]}; {@code dpositions[n % T] += dout[n]}: by channels, so that
+   * equal ids never meet in two workers.
+   */
+  static final class Backward implements VectorKernel {
+    @Override
+    public int run(long record, int part, int parts) {
+      long n = Fields.integer(record, 0);
+      long c = Fields.integer(record, 1);
+      long v = Fields.integer(record, 2);
+      long t = Fields.integer(record, 3);
+      long p = Fields.integer(record, 4);
+      long dtable = Fields.pointer(record, 0);
+      long ids = Fields.pointer(record, 1);
+      long dout = Fields.pointer(record, 2);
+      long dpositions = Fields.pointer(record, 3);
+      long scratch = Fields.scratch(record, part);
+      long from = 4 * Share.first(c, Share.ELEMENTS, part, parts);
+      long bytes = 4 * Share.first(c, Share.ELEMENTS, part + 1, parts) - from;
+      for (long row = 0; row < n; row++) {
+        long d = dout + row * 4 * c + from;
+        if (dtable != 0) {
+          int id = Memory.getInt(ids + 4 * row);
+          if (id < 0 || id >= v) {
+            return Fields.badIndex(scratch, row, id, v);
+          }
+          accumulate(dtable + 4 * c * id + from, d, bytes);
+        }
+        if (dpositions != 0) {
+          long position = row % t;
+          if (position >= p) {
+            return Fields.badIndex(scratch, row, position, p);
+          }
+          accumulate(dpositions + position * 4 * c + from, d, bytes);
+        }
+      }
+      return Status.OK;
+    }
+
+    private static void accumulate(long to, long from, long bytes) {
+      long at = 0;
+      for (; at <= bytes - BYTES; at += BYTES) {
+        Memory.store(to + at, Memory.load(to + at).add(Memory.load(from + at)));
+      }
+      for (; at < bytes; at += 4) {
+        Memory.setFloat(to + at, Memory.getFloat(to + at) + Memory.getFloat(from + at));
+      }
+    }
+  }
+}

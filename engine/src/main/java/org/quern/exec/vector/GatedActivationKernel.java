@@ -1,0 +1,76 @@
+package org.quern.exec.vector;
+
+import static org.quern.exec.vector.Lanes.BYTES;
+
+import org.quern.exec.Status;
+
+/** {@code y = act(gate) * up} (Shazeer 2020). */
+final class GatedActivationKernel implements VectorKernel {
+  private static final long SLOPE_AT = Activations.BLOCK_BYTES;
+  private static final long PAD_AT = 2 * Activations.BLOCK_BYTES;
+
+  @Override
+  public int run(long record, int part, int parts) {
+    long n = Fields.integer(record, 0);
+    long kind = Fields.integer(record, 1);
+    if (!Activations.known(kind)) {
+      return Status.BAD_PROGRAM;
+    }
+    long y = Fields.pointer(record, 0);
+    long gate = Fields.pointer(record, 1);
+    long up = Fields.pointer(record, 2);
+    long scratch = Fields.scratch(record, part);
+    long last = 4 * Share.first(n, Share.ELEMENTS, part + 1, parts);
+    for (long at = 4 * Share.first(n, Share.ELEMENTS, part, parts);
+        at < last;
+        at += Activations.BLOCK_BYTES) {
+      long bytes = Math.min(Activations.BLOCK_BYTES, last - at);
+      Activations.value((int) kind, scratch, gate + at, bytes, scratch + PAD_AT);
+      ActivationKernel.multiply(y + at, up + at, scratch, bytes);
+    }
+    return Status.OK;
+  }
+
+  /** {@code dgate = dy up act'(gate)}; {@code dup = dy act(gate)}. */
+  static final class Backward implements VectorKernel {
+    @Override
+    public int run(long record, int part, int parts) {
+      long n = Fields.integer(record, 0);
+      long kind = Fields.integer(record, 1);
+      if (!Activations.known(kind)) {
+        return Status.BAD_PROGRAM;
+      }
+      long dgate = Fields.pointer(record, 0);
+      long dup = Fields.pointer(record, 1);
+      long dy = Fields.pointer(record, 2);
+      long gate = Fields.pointer(record, 3);
+      long up = Fields.pointer(record, 4);
+      long scratch = Fields.scratch(record, part);
+      long last = 4 * Share.first(n, Share.ELEMENTS, part + 1, parts);
+      for (long at = 4 * Share.first(n, Share.ELEMENTS, part, parts);
+          at < last;
+          at += Activations.BLOCK_BYTES) {
+        long bytes = Math.min(Activations.BLOCK_BYTES, last - at);
+        Activations.value((int) kind, scratch, gate + at, bytes, scratch + PAD_AT);
+        Activations.slope((int) kind, scratch + SLOPE_AT, gate + at, bytes, scratch + PAD_AT);
+        gate(dgate + at, dy + at, up + at, scratch + SLOPE_AT, bytes);
+        ActivationKernel.multiply(dup + at, dy + at, scratch, bytes);
+      }
+      return Status.OK;
+    }
+
+    private static void gate(long dgate, long dy, long up, long slope, long bytes) {
+      long at = 0;
+      for (; at <= bytes - BYTES; at += BYTES) {
+        Memory.store(
+            dgate + at,
+            Memory.load(dy + at).mul(Memory.load(up + at)).mul(Memory.load(slope + at)));
+      }
+      for (; at < bytes; at += 4) {
+        Memory.setFloat(
+            dgate + at,
+            Memory.getFloat(dy + at) * Memory.getFloat(up + at) * Memory.getFloat(slope + at));
+      }
+    }
+  }
+}

@@ -1,0 +1,235 @@
+package org.quern.exec.vector;
+
+import static org.quern.exec.vector.Lanes.BYTES;
+import static org.quern.exec.vector.Lanes.FLOATS;
+
+import jdk.incubator.vector.FloatVector;
+import org.quern.exec.Status;
+
+/** {@code out = (x - mean) * rstd * gamma + beta} (Ba, Kiros and Hinton 2016), by rows. */
+final class LayerNormKernel implements VectorKernel {
+  @Override
+  public int run(long record, int part, int parts) {
+    long n = Fields.integer(record, 0);
+    long c = Fields.integer(record, 1);
+    float epsilon = Fields.floating(record, 0);
+    long out = Fields.pointer(record, 0);
+    long means = Fields.pointer(record, 1);
+    long rstds = Fields.pointer(record, 2);
+    long x = Fields.pointer(record, 3);
+    long gamma = Fields.pointer(record, 4);
+    long beta = Fields.pointer(record, 5);
+    long scratch = Fields.scratch(record, part);
+    long bytes = 4 * c;
+    long last = Share.first(n, 1, part + 1, parts);
+    for (long row = Share.first(n, 1, part, parts); row < last; row++) {
+      long from = x + row * bytes;
+      float mean = sum(from, bytes, scratch) / c;
+      float variance = squares(from, bytes, mean, scratch) / c;
+      float rstd = (float) (1 / Math.sqrt((double) variance + epsilon));
+      Memory.setFloat(means + 4 * row, mean);
+      Memory.setFloat(rstds + 4 * row, rstd);
+      if (beta == 0) {
+        scale(out + row * bytes, from, gamma, bytes, mean, rstd);
+      } else {
+        scale(out + row * bytes, from, gamma, beta, bytes, mean, rstd);
+      }
+    }
+    return Status.OK;
+  }
+
+  private static float sum(long x, long bytes, long scratch) {
+    FloatVector sum0 = FloatVector.zero(FLOATS);
+    FloatVector sum1 = sum0;
+    long at = 0;
+    for (; at <= bytes - 2 * BYTES; at += 2 * BYTES) {
+      sum0 = sum0.add(Memory.load(x + at));
+      sum1 = sum1.add(Memory.load(x + at + BYTES));
+    }
+    float sum = Memory.sum(sum0.add(sum1), scratch);
+    for (; at < bytes; at += 4) {
+      sum += Memory.getFloat(x + at);
+    }
+    return sum;
+  }
+
+  private static float squares(long x, long bytes, float mean, long scratch) {
+    FloatVector sum0 = FloatVector.zero(FLOATS);
+    FloatVector sum1 = sum0;
+    long at = 0;
+    for (; at <= bytes - 2 * BYTES; at += 2 * BYTES) {
+      FloatVector d0 = Memory.load(x + at).sub(mean);
+      FloatVector d1 = Memory.load(x + at + BYTES).sub(mean);
+      sum0 = d0.fma(d0, sum0);
+      sum1 = d1.fma(d1, sum1);
+    }
+    float sum = Memory.sum(sum0.add(sum1), scratch);
+    for (; at < bytes; at += 4) {
+      float d = Memory.getFloat(x + at) - mean;
+      sum = Math.fma(d, d, sum);
+    }
+    return sum;
+  }
+
+  private static void scale(
+      long out, long x, long gamma, long beta, long bytes, float mean, float rstd) {
+    long at = 0;
+    for (; at <= bytes - BYTES; at += BYTES) {
+      FloatVector norm = Memory.load(x + at).sub(mean).mul(rstd);
+      Memory.store(out + at, norm.fma(Memory.load(gamma + at), Memory.load(beta + at)));
+    }
+    for (; at < bytes; at += 4) {
+      float norm = (Memory.getFloat(x + at) - mean) * rstd;
+      Memory.setFloat(
+          out + at, Math.fma(norm, Memory.getFloat(gamma + at), Memory.getFloat(beta + at)));
+    }
+  }
+
+  private static void scale(long out, long x, long gamma, long bytes, float mean, float rstd) {
+    long at = 0;
+    for (; at <= bytes - BYTES; at += BYTES) {
+      FloatVector norm = Memory.load(x + at).sub(mean).mul(rstd);
+      Memory.store(out + at, norm.mul(Memory.load(gamma + at)));
+    }
+    for (; at < bytes; at += 4) {
+      float norm = (Memory.getFloat(x + at) - mean) * rstd;
+      Memory.setFloat(out + at, norm * Memory.getFloat(gamma + at));
+    }
+  }
+
+  /**
+   * With norm = (x - mean) * rstd and d = dout * gamma: {@code dx = (d - mean(d) - norm * mean(d *
+   * norm)) * rstd}; {@code dgamma += sum over rows of dout * norm}; {@code dbeta += sum over rows
+   * of dout}.
+   */
+  static final class Backward implements VectorKernel {
+    private static final long PRODUCT_AT = 64;
+
+    @Override
+    public int run(long record, int part, int parts) {
+      long n = Fields.integer(record, 0);
+      long c = Fields.integer(record, 1);
+      long dx = Fields.pointer(record, 0);
+      long dgamma = Fields.pointer(record, 1);
+      long dbeta = Fields.pointer(record, 2);
+      long dout = Fields.pointer(record, 3);
+      long x = Fields.pointer(record, 4);
+      long means = Fields.pointer(record, 5);
+      long rstds = Fields.pointer(record, 6);
+      long gamma = Fields.pointer(record, 7);
+      long scratch = Fields.scratch(record, part);
+      long bytes = 4 * c;
+      long last = Share.first(n, 1, part + 1, parts);
+      for (long row = Share.first(n, 1, part, parts); row < last; row++) {
+        long at = row * bytes;
+        float mean = Memory.getFloat(means + 4 * row);
+        float rstd = Memory.getFloat(rstds + 4 * row);
+        sums(dout + at, x + at, gamma, bytes, mean, rstd, scratch);
+        float meanD = Memory.getFloat(scratch) / c;
+        float meanProduct = Memory.getFloat(scratch + 4) / c;
+        input(dx + at, dout + at, x + at, gamma, bytes, mean, rstd, meanD, meanProduct);
+      }
+      long end = 4 * Share.first(c, Share.ELEMENTS, part + 1, parts);
+      long at = 4 * Share.first(c, Share.ELEMENTS, part, parts);
+      for (; at <= end - 2 * BYTES; at += 2 * BYTES) {
+        columns(
+            dgamma + at, dbeta == 0 ? 0 : dbeta + at, dout + at, x + at, means, rstds, n, bytes);
+      }
+      for (; at < end; at += 4) {
+        column(dgamma + at, dbeta == 0 ? 0 : dbeta + at, dout + at, x + at, means, rstds, n, bytes);
+      }
+      return Status.OK;
+    }
+
+    /** Leaves the sums of d and of d * norm in scratch. */
+    private static void sums(
+        long dout, long x, long gamma, long bytes, float mean, float rstd, long scratch) {
+      FloatVector sum = FloatVector.zero(FLOATS);
+      FloatVector product = sum;
+      long at = 0;
+      for (; at <= bytes - BYTES; at += BYTES) {
+        FloatVector d = Memory.load(dout + at).mul(Memory.load(gamma + at));
+        sum = sum.add(d);
+        product = d.fma(Memory.load(x + at).sub(mean).mul(rstd), product);
+      }
+      float s = Memory.sum(sum, scratch);
+      float p = Memory.sum(product, scratch + PRODUCT_AT);
+      for (; at < bytes; at += 4) {
+        float d = Memory.getFloat(dout + at) * Memory.getFloat(gamma + at);
+        s += d;
+        p = Math.fma(d, (Memory.getFloat(x + at) - mean) * rstd, p);
+      }
+      Memory.setFloat(scratch, s);
+      Memory.setFloat(scratch + 4, p);
+    }
+
+    private static void input(
+        long dx,
+        long dout,
+        long x,
+        long gamma,
+        long bytes,
+        float mean,
+        float rstd,
+        float meanD,
+        float meanProduct) {
+      FloatVector minus = FloatVector.broadcast(FLOATS, -meanProduct);
+      long at = 0;
+      for (; at <= bytes - BYTES; at += BYTES) {
+        FloatVector d = Memory.load(dout + at).mul(Memory.load(gamma + at)).sub(meanD);
+        FloatVector norm = Memory.load(x + at).sub(mean).mul(rstd);
+        Memory.store(dx + at, norm.fma(minus, d).mul(rstd));
+      }
+      for (; at < bytes; at += 4) {
+        float d = Memory.getFloat(dout + at) * Memory.getFloat(gamma + at) - meanD;
+        float norm = (Memory.getFloat(x + at) - mean) * rstd;
+        Memory.setFloat(dx + at, Math.fma(norm, -meanProduct, d) * rstd);
+      }
+    }
+
+    /** Two vectors of columns. */
+    private static void columns(
+        long dgamma, long dbeta, long dout, long x, long means, long rstds, long n, long bytes) {
+      FloatVector gamma0 = FloatVector.zero(FLOATS);
+      FloatVector gamma1 = gamma0;
+      FloatVector beta0 = gamma0;
+      FloatVector beta1 = gamma0;
+      for (long row = 0; row < n; row++) {
+        float mean = Memory.getFloat(means + 4 * row);
+        float rstd = Memory.getFloat(rstds + 4 * row);
+        FloatVector d0 = Memory.load(dout);
+        FloatVector d1 = Memory.load(dout + BYTES);
+        gamma0 = d0.fma(Memory.load(x).sub(mean).mul(rstd), gamma0);
+        gamma1 = d1.fma(Memory.load(x + BYTES).sub(mean).mul(rstd), gamma1);
+        beta0 = beta0.add(d0);
+        beta1 = beta1.add(d1);
+        dout += bytes;
+        x += bytes;
+      }
+      Memory.store(dgamma, Memory.load(dgamma).add(gamma0));
+      Memory.store(dgamma + BYTES, Memory.load(dgamma + BYTES).add(gamma1));
+      if (dbeta != 0) {
+        Memory.store(dbeta, Memory.load(dbeta).add(beta0));
+        Memory.store(dbeta + BYTES, Memory.load(dbeta + BYTES).add(beta1));
+      }
+    }
+
+    private static void column(
+        long dgamma, long dbeta, long dout, long x, long means, long rstds, long n, long bytes) {
+      float gamma = 0;
+      float beta = 0;
+      for (long row = 0; row < n; row++) {
+        float d = Memory.getFloat(dout + row * bytes);
+        float norm =
+            (Memory.getFloat(x + row * bytes) - Memory.getFloat(means + 4 * row))
+                * Memory.getFloat(rstds + 4 * row);
+        gamma = Math.fma(d, norm, gamma);
+        beta += d;
+      }
+      Memory.setFloat(dgamma, Memory.getFloat(dgamma) + gamma);
+      if (dbeta != 0) {
+        Memory.setFloat(dbeta, Memory.getFloat(dbeta) + beta);
+      }
+    }
+  }
+}

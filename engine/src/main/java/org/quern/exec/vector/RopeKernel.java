@@ -1,0 +1,62 @@
+package org.quern.exec.vector;
+
+import static org.quern.exec.vector.Lanes.BYTES;
+import static org.quern.exec.vector.Lanes.FLOATS;
+
+import jdk.incubator.vector.FloatVector;
+import org.quern.exec.Status;
+
+/** Rotary positions (Su et al. 2021) in halves, as GPT-NeoX lays them out; by rows. */
+final class RopeKernel implements VectorKernel {
+  @Override
+  public int run(long record, int part, int parts) {
+    long n = Fields.integer(record, 0);
+    long t = Fields.integer(record, 1);
+    long h = Fields.integer(record, 2);
+    long head = 4 * Fields.integer(record, 3);
+    long p = Fields.integer(record, 4);
+    float sign = Fields.integer(record, 5) != 0 ? -1 : 1;
+    long rotary = 4 * Fields.integer(record, 6);
+    long y = Fields.pointer(record, 0);
+    long x = Fields.pointer(record, 1);
+    long table = Fields.pointer(record, 2);
+    long starts = Fields.pointer(record, 3);
+    long last = Share.first(n, 1, part + 1, parts);
+    for (long row = Share.first(n, 1, part, parts); row < last; row++) {
+      long position = row % t + (starts == 0 ? 0 : Memory.getInt(starts + 4 * (row / t)));
+      if (position < 0 || position >= p) {
+        return Fields.badIndex(Fields.scratch(record, part), row, position, p);
+      }
+      long angles = table + position * rotary;
+      for (long i = 0; i < h; i++) {
+        long at = (row * h + i) * head;
+        rotate(y + at, x + at, angles, rotary / 2, sign);
+        if (y != x && rotary < head) {
+          Memory.copy(y + at + rotary, x + at + rotary, head - rotary);
+        }
+      }
+    }
+    return Status.OK;
+  }
+
+  private static void rotate(long y, long x, long angles, long half, float sign) {
+    FloatVector signs = FloatVector.broadcast(FLOATS, sign);
+    long at = 0;
+    for (; at <= half - BYTES; at += BYTES) {
+      FloatVector cos = Memory.load(angles + at);
+      FloatVector sin = Memory.load(angles + half + at).mul(signs);
+      FloatVector x0 = Memory.load(x + at);
+      FloatVector x1 = Memory.load(x + half + at);
+      Memory.store(y + at, x0.mul(cos).sub(x1.mul(sin)));
+      Memory.store(y + half + at, x1.mul(cos).add(x0.mul(sin)));
+    }
+    for (; at < half; at += 4) {
+      float cos = Memory.getFloat(angles + at);
+      float sin = Memory.getFloat(angles + half + at) * sign;
+      float x0 = Memory.getFloat(x + at);
+      float x1 = Memory.getFloat(x + half + at);
+      Memory.setFloat(y + at, x0 * cos - x1 * sin);
+      Memory.setFloat(y + half + at, x1 * cos + x0 * sin);
+    }
+  }
+}

@@ -1,0 +1,62 @@
+package org.quern.exec.vector;
+
+import static org.quern.exec.vector.Lanes.BYTES;
+import static org.quern.exec.vector.Lanes.FLOATS;
+
+import jdk.incubator.vector.FloatVector;
+import org.quern.exec.Status;
+
+/** Gradient descent with momentum, as PyTorch's SGD computes it; by elements. */
+final class SgdKernel implements VectorKernel {
+  @Override
+  public int run(long record, int part, int parts) {
+    long step = Fields.step(record);
+    if (Memory.getInt(step + Fields.STEP_NONFINITE) != 0) {
+      return Status.OK;
+    }
+    long n = Fields.integer(record, 0);
+    long at = 4 * Share.first(n, Share.ELEMENTS, part, parts);
+    update(
+        Fields.pointer(record, 0) + at,
+        Fields.pointer(record, 1) + at,
+        Fields.pointer(record, 2) + at,
+        4 * Share.first(n, Share.ELEMENTS, part + 1, parts) - at,
+        Memory.getFloat(step + Fields.STEP_CLIP_SCALE),
+        Memory.getFloat(step + Fields.STEP_LEARNING_RATE),
+        Fields.floating(record, 0),
+        Fields.floating(record, 1));
+    return Status.OK;
+  }
+
+  private static void update(
+      long parameter,
+      long grad,
+      long m,
+      long bytes,
+      float clip,
+      float rate,
+      float momentum,
+      float decay) {
+    FloatVector decays = FloatVector.broadcast(FLOATS, decay);
+    FloatVector momenta = FloatVector.broadcast(FLOATS, momentum);
+    FloatVector minusRate = FloatVector.broadcast(FLOATS, -rate);
+    FloatVector zero = FloatVector.zero(FLOATS);
+    long at = 0;
+    for (; at <= bytes - BYTES; at += BYTES) {
+      FloatVector p = Memory.load(parameter + at);
+      FloatVector g = decays.fma(p, Memory.load(grad + at).mul(clip));
+      FloatVector mean = momenta.fma(Memory.load(m + at), g);
+      Memory.store(m + at, mean);
+      Memory.store(parameter + at, minusRate.fma(mean, p));
+      Memory.store(grad + at, zero);
+    }
+    for (; at < bytes; at += 4) {
+      float p = Memory.getFloat(parameter + at);
+      float g = Math.fma(decay, p, Memory.getFloat(grad + at) * clip);
+      float mean = Math.fma(momentum, Memory.getFloat(m + at), g);
+      Memory.setFloat(m + at, mean);
+      Memory.setFloat(parameter + at, Math.fma(-rate, mean, p));
+      Memory.setFloat(grad + at, 0);
+    }
+  }
+}
