@@ -76,29 +76,30 @@ final class Libc {
         MethodHandles.dropReturn(MethodHandles.dropArguments(close, 0, MemorySegment.class)));
   }
 
-  /** What the system's loader says against a file; empty if it would load it. */
-  static Optional<String> loaderComplaint(String file) {
-    // Looked up first: a lookup between the two calls would wipe the message out.
-    MethodHandle error = handle("dlerror", DLERROR);
-    MemorySegment library = open(file);
-    if (library.address() != 0) {
-      closeLibrary(library);
-      return Optional.empty();
-    }
-    try {
-      MemorySegment message = (MemorySegment) error.invokeExact();
-      return Optional.of(
-          message.address() == 0 ? "it gives no reason" : message.getString(0).strip());
-    } catch (Throwable e) {
-      throw unexpected(e);
+  /**
+   * What came of opening a library.
+   *
+   * @param library the loader's handle, null if it refused
+   * @param complaint why it refused
+   */
+  record Opening(MemorySegment library, String complaint) {
+    boolean failed() {
+      return library.address() == 0;
     }
   }
 
-  /** The loader's handle of a library, null if it refuses it. */
-  static MemorySegment open(String file) {
+  static Opening open(String file) {
+    // Looked up first: a lookup between the two calls would wipe the message out.
+    MethodHandle open = handle("dlopen", DLOPEN);
+    MethodHandle error = handle("dlerror", DLERROR);
     try (Arena arena = Arena.ofConfined()) {
-      return (MemorySegment)
-          handle("dlopen", DLOPEN).invokeExact(arena.allocateFrom(file), RTLD_LAZY);
+      MemorySegment library = (MemorySegment) open.invokeExact(arena.allocateFrom(file), RTLD_LAZY);
+      if (library.address() != 0) {
+        return new Opening(library, "");
+      }
+      MemorySegment message = (MemorySegment) error.invokeExact();
+      return new Opening(
+          library, message.address() == 0 ? "it gives no reason" : message.getString(0).strip());
     } catch (Throwable e) {
       throw unexpected(e);
     }

@@ -24,11 +24,6 @@ import java.util.stream.Collectors;
  * /dev/shm} and a file in memory.
  */
 public final class NativeLibrary {
-  // What the loaders of glibc, musl and macOS say where a folder, not the file, is the hindrance.
-  private static final String FORBIDS_EXECUTION =
-      "(?s).*(failed to map segment|[Oo]peration not permitted|[Pp]ermission denied"
-          + "|not allowed in sandbox).*";
-
   private NativeLibrary() {}
 
   /** A library, or why there is none. */
@@ -175,7 +170,7 @@ public final class NativeLibrary {
               PackedLibrary.sha256(file),
               host.platform().id(),
               List.of());
-      SymbolLookup lookup = open(spec, host, file.toRealPath(), arena);
+      SymbolLookup lookup = SystemLoader.open(spec, host.platform(), file.toRealPath(), arena);
       return loaded(attempts, lookup, file, manifest);
     } catch (InvalidPathException e) {
       return refused(
@@ -199,7 +194,7 @@ public final class NativeLibrary {
       String place = folder.path() + " (" + folder.origin() + ")";
       try {
         Path file = placement.in(folder);
-        SymbolLookup lookup = open(spec, host, file, arena);
+        SymbolLookup lookup = SystemLoader.open(spec, host.platform(), file, arena);
         return loaded(attempts, lookup, file, library.manifest());
       } catch (Refusal refusal) {
         Attempt attempt = Attempt.refused(spec, place, refusal);
@@ -212,7 +207,7 @@ public final class NativeLibrary {
     if (host.platform().isLinux()) {
       try {
         Path file = MemoryFile.in(arena, library);
-        SymbolLookup lookup = open(spec, host, file, arena);
+        SymbolLookup lookup = SystemLoader.open(spec, host.platform(), file, arena);
         return loaded(attempts, lookup, file, library.manifest());
       } catch (Refusal refusal) {
         return refused(spec, attempts, MemoryFile.PLACE, refusal);
@@ -226,38 +221,6 @@ public final class NativeLibrary {
           new Refusal(Verdict.NO_PLACE, "no folder to place it is known"));
     }
     return new Refused(explain(spec, attempts), List.copyOf(attempts));
-  }
-
-  /** Opens for good only what has been seen to hold every required symbol. */
-  private static SymbolLookup open(NativeLibrarySpec spec, Host host, Path file, Arena arena)
-      throws Refusal {
-    // By name, not by path: a path is resolved first, and a file in memory has none.
-    String name = file.toString();
-    if (host.platform().isPosix()) {
-      // Asked before Java opens it, as Java keeps the reason to itself and may print a warning.
-      Optional<String> complaint = Libc.loaderComplaint(name);
-      if (complaint.isPresent()) {
-        throw complaint.get().matches(FORBIDS_EXECUTION)
-            ? new Refusal(
-                Verdict.NOEXEC, file + " may not be executed there (" + complaint.get() + ")")
-            : notLoadable(file, " (" + complaint.get() + ")");
-      }
-    }
-    try (Arena trial = Arena.ofConfined()) {
-      SymbolLookup lookup = SymbolLookup.libraryLookup(name, trial);
-      for (String symbol : spec.requiredSymbols()) {
-        if (lookup.find(symbol).isEmpty()) {
-          throw new Refusal(Verdict.LACKS_SYMBOL, file + " has no symbol " + symbol);
-        }
-      }
-      return LiveLookup.open(name, arena, host.platform());
-    } catch (IllegalArgumentException e) {
-      throw notLoadable(file, "");
-    }
-  }
-
-  private static Refusal notLoadable(Path file, String complaint) {
-    return new Refusal(Verdict.NOT_LOADABLE, "the system's loader refuses " + file + complaint);
   }
 
   private static Loaded loaded(

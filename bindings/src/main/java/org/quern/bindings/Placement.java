@@ -37,7 +37,7 @@ record Placement(PackedLibrary library, Host host) {
     Path base = folder.path();
     refuseNoexec(base);
     try {
-      Files.createDirectories(base);
+      Files.createDirectories(base, permissions("rwx------"));
       base = base.toRealPath();
       refuseNoexec(base);
       refuseOpen(base);
