@@ -143,6 +143,20 @@ public final class ConfigJson {
     return toInt(key, value, least, most, expected);
   }
 
+  /** A long integer from {@code least} to {@code most}, both included, that must be there. */
+  public long requireLong(String key, long least, long most) {
+    String expected = "an integer from %d to %d".formatted(least, most);
+    JsonNode value = require(key, expected);
+    if (!value.isIntegralNumber() || !value.canConvertToLong()) {
+      throw mismatch(key, expected);
+    }
+    long number = value.asLong();
+    if (number < least || number > most) {
+      throw mismatch(key, expected);
+    }
+    return number;
+  }
+
   /** An integer from {@code least} to {@code most}, or {@code absent} where there is none. */
   public int optionalInt(String key, int absent, int least, int most) {
     return has(key) ? requireInt(key, least, most) : absent;

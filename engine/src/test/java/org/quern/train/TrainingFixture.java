@@ -1,0 +1,119 @@
+package org.quern.train;
+
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.Optional;
+import java.util.stream.Stream;
+import org.quern.Engine;
+import org.quern.EngineOptions;
+import org.quern.Model;
+import org.quern.data.BatchSource;
+import org.quern.data.TokenSpan;
+import org.quern.exec.nativecpu.NativeKernels;
+import org.quern.exec.vector.VectorKernels;
+import org.quern.ir.Region;
+import org.quern.model.Gpt2Config;
+import org.quern.model.LlamaConfig;
+import org.quern.model.ModelConfig;
+import org.quern.text.CharacterTokenizer;
+
+/** A tiny model, a short text, and an engine to train it on. */
+final class TrainingFixture implements AutoCloseable {
+  static final String TEXT =
+      """
+      The mill stands by the river, and the river turns the wheel; the wheel turns the stone, and
+      the stone grinds the corn. Who brings the corn takes home the flour, and who takes home the
+      flour bakes the bread. So the river, which knows nothing of bread, bakes it all the same.
+      """;
+
+  static final CharacterTokenizer TOKENIZER = CharacterTokenizer.of(TEXT);
+  static final int TIME = 16;
+
+  final Engine engine;
+  final Model model;
+
+  private TrainingFixture(Engine engine, Model model) {
+    this.engine = engine;
+    this.model = model;
+  }
+
+  /** The backends of this machine. */
+  static Stream<String> backends() {
+    return Stream.of("native", "vector")
+        .filter(name ->
+            name.equals("native") ? NativeKernels.find().isLoaded() : VectorKernels.isAvailable());
+  }
+
+  static String anyBackend() {
+    return backends().findFirst().orElseThrow();
+  }
+
+  static ModelConfig gpt2(float dropout) {
+    return Gpt2Config.of(TOKENIZER.vocabularySize(), 32, 32, 2, 2).withDropout(dropout);
+  }
+
+  static ModelConfig llama() {
+    return LlamaConfig.of(TOKENIZER.vocabularySize(), 32, 32, 2, 4, 2, 64);
+  }
+
+  static TrainingFixture open(String backend, ModelConfig config) {
+    Engine engine =
+        Engine.open(
+            EngineOptions.defaults()
+                .requireBackend(backend)
+                .withThreads(2)
+                .withMemoryBudget(256 << 20));
+    return new TrainingFixture(engine, engine.create(config, TOKENIZER, 5));
+  }
+
+  static TrainingFixture open(ModelConfig config) {
+    return open(anyBackend(), config);
+  }
+
+  static TokenSpan tokens() {
+    return TokenSpan.of(TOKENIZER.encode(TEXT, false), TOKENIZER.vocabularySize());
+  }
+
+  static BatchSource batches() {
+    return BatchSource.shuffled(tokens(), 4, TIME, 11);
+  }
+
+  static TrainingOptions options(long steps) {
+    return TrainingOptions.of(steps).withSchedule(Schedule.constant(3e-3)).withSeed(3);
+  }
+
+  Trainer trainer(BatchSource source, TrainingOptions options, TrainingListener listener) {
+    return trainer(source, Optional.empty(), options, listener);
+  }
+
+  Trainer trainer(
+      BatchSource source,
+      Optional<BatchSource> validation,
+      TrainingOptions options,
+      TrainingListener listener) {
+    return new Trainer(
+        model.backend(),
+        model.architecture(),
+        model.memory(),
+        source,
+        validation,
+        options,
+        listener);
+  }
+
+  /** All weights, gaps included. */
+  float[] weights() {
+    return copy(Region.PARAMETERS);
+  }
+
+  float[] copy(Region region) {
+    MemorySegment segment = model.memory().segment(region);
+    return segment.toArray(ValueLayout.JAVA_FLOAT);
+  }
+
+  @Override
+  public void close() {
+    model.close();
+    engine.close();
+  }
+}
