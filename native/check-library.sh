@@ -1,6 +1,7 @@
 #!/bin/sh
-# check-library.sh LIBRARY OBJECTS TIERS: fails if the library needs more than the C library, or if
-# an object of one tier holds instructions of a higher one. Without readelf or objdump the part that
+# check-library.sh LIBRARY OBJECTS TIERS: fails if the library needs more than the C library or calls
+# what native code never calls, if an object holds mutable global state, or if an object of one tier
+# holds instructions of a higher one. Without readelf or objdump the part that needs it is left out.
 # needs it is left out.
 library=$1
 objects=$2
@@ -15,6 +16,29 @@ if command -v "${READELF:-readelf}" >/dev/null 2>&1; then
         exit 1
         ;;
     esac
+  done
+
+  # Native code never prints, exits, aborts, allocates memory or starts a thread.
+  for used in $("${READELF:-readelf}" --dyn-syms -W "$library" | awk '$7 == "UND" { print $8 }'); do
+    case ${used%%@*} in
+      exit | _exit | quick_exit | abort | __assert* | *printf | __printf_chk | __fprintf_chk | puts | \
+        fputs | putchar | fputc | write | fwrite | perror | malloc | calloc | realloc | free | \
+        aligned_alloc | posix_memalign | pthread_create | thrd_create | fork | raise | signal | sigaction)
+        case ${used%%@*} in vsnprintf | snprintf) continue ;; esac
+        echo "libquern.so calls ${used%%@*}: native code never prints, exits, aborts, allocates memory or starts a thread." >&2
+        exit 1
+        ;;
+    esac
+  done
+
+  # No mutable state but thread-local: what is written between runs belongs to the caller.
+  for object in $(find "$objects/base" $(for tier in $tiers; do echo "$objects/$tier"; done) -name '*.o' 2>/dev/null); do
+    mutable=$("${READELF:-readelf}" -SW "$object" | sed 's/\[ */[/' |
+      awk '($2 ~ /^\.(data|bss)/) && ($2 !~ /^\.data\.rel\.ro/) && ($6 !~ /^0+$/) { print $2 }')
+    if [ -n "$mutable" ]; then
+      echo "$object has mutable global state in" $mutable >&2
+      exit 1
+    fi
   done
 fi
 

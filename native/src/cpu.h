@@ -2,7 +2,7 @@
 #ifndef QUERN_CPU_H
 #define QUERN_CPU_H
 
-#include "../include/quern.h"
+#include <quern.h>
 
 /*
  * Whether this library holds the tier and the machine can run it. QUERN_MAX_ISA plays no part: it

@@ -2,7 +2,7 @@
 #ifndef QUERN_ERROR_H
 #define QUERN_ERROR_H
 
-#include "../include/quern.h"
+#include <quern.h>
 
 /* Sets this thread's message and returns the status. The message names what, where and the range. */
 int32_t quern_fail(int32_t status, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -6,11 +6,14 @@
 #ifndef QUERN_RANDOM_H
 #define QUERN_RANDOM_H
 
-#include "../include/quern.h"
+#include <quern.h>
 
-/* Indices that one group covers: QUERN_RANDOM_BLOCKS blocks of four words. */
-#define QUERN_RANDOM_BLOCKS 16
-#define QUERN_RANDOM_GROUP (4 * QUERN_RANDOM_BLOCKS)
+#if defined(__AVX2__)
+#include <immintrin.h>
+#endif
+
+/* Indices that one group covers. */
+#define QUERN_RANDOM_GROUP 64
 
 /* What is the same for all numbers of one stream in one run. */
 typedef struct quern_random {
@@ -65,39 +68,65 @@ static inline float quern_random_at(const quern_random *random, uint64_t index) 
     return quern_random_unit(words[index % 4]);
 }
 
-/* out[i] = random(stream, first + i) for QUERN_RANDOM_GROUP elements; first is a multiple of 4. */
-static inline void quern_random_group(const quern_random *random, uint64_t first, float *out) {
-    /* The rounds run lane by lane over arrays of fixed size, which compilers turn into vectors. */
-    uint32_t c0[QUERN_RANDOM_BLOCKS];
-    uint32_t c1[QUERN_RANDOM_BLOCKS];
-    uint32_t c2[QUERN_RANDOM_BLOCKS];
-    uint32_t c3[QUERN_RANDOM_BLOCKS];
-    uint64_t block = first / 4;
-    for (int lane = 0; lane < QUERN_RANDOM_BLOCKS; lane++) {
-        c0[lane] = (uint32_t)(block + (uint64_t)lane);
-        c1[lane] = (uint32_t)((block + (uint64_t)lane) >> 32);
-        c2[lane] = random->stream;
-        c3[lane] = random->sequence;
-    }
+#if defined(__AVX2__)
+
+/*
+ * Four blocks at a time, each word in the low half of a 64-bit lane: what stands in the high halves
+ * is of no consequence until the words are put together.
+ */
+static inline void quern_random_four(const quern_random *random, uint64_t block, float *out) {
+    const __m256i factor0 = _mm256_set1_epi64x(0xD2511F53);
+    const __m256i factor1 = _mm256_set1_epi64x(0xCD9E8D57);
+    __m256i c0 = _mm256_add_epi64(_mm256_set1_epi64x((int64_t)block), _mm256_set_epi64x(3, 2, 1, 0));
+    __m256i c1 = _mm256_srli_epi64(c0, 32);
+    __m256i c2 = _mm256_set1_epi64x((int64_t)random->stream);
+    __m256i c3 = _mm256_set1_epi64x((int64_t)random->sequence);
     uint32_t key0 = random->key0;
     uint32_t key1 = random->key1;
     for (int round = 0; round < 10; round++) {
-        for (int lane = 0; lane < QUERN_RANDOM_BLOCKS; lane++) {
-            uint64_t product0 = (uint64_t)c0[lane] * 0xD2511F53u;
-            uint64_t product1 = (uint64_t)c2[lane] * 0xCD9E8D57u;
-            c0[lane] = (uint32_t)(product1 >> 32) ^ c1[lane] ^ key0;
-            c1[lane] = (uint32_t)product1;
-            c2[lane] = (uint32_t)(product0 >> 32) ^ c3[lane] ^ key1;
-            c3[lane] = (uint32_t)product0;
-        }
+        __m256i product0 = _mm256_mul_epu32(c0, factor0);
+        __m256i product1 = _mm256_mul_epu32(c2, factor1);
+        __m256i mixed0 = _mm256_xor_si256(c1, _mm256_set1_epi64x((int64_t)key0));
+        __m256i mixed2 = _mm256_xor_si256(c3, _mm256_set1_epi64x((int64_t)key1));
+        c0 = _mm256_xor_si256(_mm256_srli_epi64(product1, 32), mixed0);
+        c1 = product1;
+        c2 = _mm256_xor_si256(_mm256_srli_epi64(product0, 32), mixed2);
+        c3 = product0;
         key0 += 0x9E3779B9u;
         key1 += 0xBB67AE85u;
     }
-    for (int lane = 0; lane < QUERN_RANDOM_BLOCKS; lane++) {
-        out[4 * lane] = quern_random_unit(c0[lane]);
-        out[4 * lane + 1] = quern_random_unit(c1[lane]);
-        out[4 * lane + 2] = quern_random_unit(c2[lane]);
-        out[4 * lane + 3] = quern_random_unit(c3[lane]);
+    /* From lanes of one block each to the four words of a block side by side. */
+    __m256i words01 = _mm256_blend_epi32(c0, _mm256_slli_epi64(c1, 32), 0xaa);
+    __m256i words23 = _mm256_blend_epi32(c2, _mm256_slli_epi64(c3, 32), 0xaa);
+    __m256i blocks02 = _mm256_unpacklo_epi64(words01, words23);
+    __m256i blocks13 = _mm256_unpackhi_epi64(words01, words23);
+    __m256i blocks01 = _mm256_permute2x128_si256(blocks02, blocks13, 0x20);
+    __m256i blocks23 = _mm256_permute2x128_si256(blocks02, blocks13, 0x31);
+    const __m256 unit = _mm256_set1_ps(0x1p-24f);
+    __m256 low = _mm256_cvtepi32_ps(_mm256_srli_epi32(blocks01, 8));
+    __m256 high = _mm256_cvtepi32_ps(_mm256_srli_epi32(blocks23, 8));
+    _mm256_storeu_ps(out, _mm256_mul_ps(low, unit));
+    _mm256_storeu_ps(out + 8, _mm256_mul_ps(high, unit));
+}
+
+#else
+
+static inline void quern_random_four(const quern_random *random, uint64_t block, float *out) {
+    for (uint64_t i = 0; i < 4; i++) {
+        uint32_t words[4];
+        quern_random_words(random, block + i, words);
+        for (int word = 0; word < 4; word++) {
+            out[4 * i + (uint64_t)word] = quern_random_unit(words[word]);
+        }
+    }
+}
+
+#endif
+
+/* out[i] = random(stream, first + i) for QUERN_RANDOM_GROUP elements; first is a multiple of 4. */
+static inline void quern_random_group(const quern_random *random, uint64_t first, float *out) {
+    for (int i = 0; i < QUERN_RANDOM_GROUP; i += 16) {
+        quern_random_four(random, (first + (uint64_t)i) / 4, out + i);
     }
 }
 

@@ -2,7 +2,7 @@
 #ifndef QUERN_TIERS_H
 #define QUERN_TIERS_H
 
-#include "../include/quern.h"
+#include <quern.h>
 
 /* Does the share of worker `part` of `parts`; returns a quern_status. */
 typedef int32_t quern_function(const quern_record *record, int32_t part, int32_t parts);

@@ -16,8 +16,8 @@ typedef struct adamw_constants {
 } adamw_constants;
 
 /*
- * The operations and their order are those of torch.optim.AdamW: m by linear interpolation, sqrt(v)
- * divided by the root of its bias correction before epsilon is added.
+ * The operations and their order are those of torch.optim.AdamW, but for a product with the inverse of
+ * the bias correction of sqrt(v) where it divides: m by linear interpolation, epsilon added last.
  */
 QUERN_INLINE void adamw(float *parameter, float *gradient, float *m, float *v,
                         const adamw_constants *of, int64_t count) {
@@ -26,7 +26,7 @@ QUERN_INLINE void adamw(float *parameter, float *gradient, float *m, float *v,
     vfloat first = load_up_to(m, count);
     first = v_fma(g - first, of->beta1_rest, first);
     vfloat second = v_fma(g * of->beta2_rest, g, load_up_to(v, count) * of->beta2);
-    vfloat denominator = v_sqrt(second) / of->correction + of->epsilon;
+    vfloat denominator = v_fma(v_sqrt(second), of->correction, of->epsilon);
     store_up_to(parameter, v_fnma(of->step_size, first / denominator, p), count);
     store_up_to(m, first, count);
     store_up_to(v, second, count);
@@ -53,7 +53,7 @@ QUERN_KERNEL_DEFINE(adamw_f32) {
     of.beta2 = v_splat((float)beta2);
     of.beta2_rest = v_splat((float)(1 - beta2));
     of.step_size = v_splat((float)(rate / (1 - pow(beta1, t))));
-    of.correction = v_splat((float)sqrt(1 - pow(beta2, t)));
+    of.correction = v_splat((float)(1 / sqrt(1 - pow(beta2, t))));
     of.epsilon = v_splat(record->floats[2]);
     quern_range own = quern_share(record->integers[0], SHARE_MULTIPLE, part, parts);
     int64_t i = own.first;

@@ -4,7 +4,7 @@
  * A row's sums run in vectors over blocks of BLOCK channels, and the blocks are added as doubles:
  * an order that depends on C alone.
  */
-#include "simd/simd.h"
+#include "elements.h"
 
 #include <math.h>
 
@@ -156,33 +156,62 @@ static void input_gradient_row(float *dx, const float *dout, const float *x, con
     }
 }
 
-/* Rows whose contributions are added up before they join a column's total: bounds rounding. */
-#define ROW_BLOCK 64
+/* Channels whose sums are kept at hand while the rows go by. */
+#define TILE 256
 
-/* dgamma[c] += sum of dout standard, dbeta[c] += sum of dout, for up to QUERN_LANES channels. */
+/* Rows that are added up before they join the sums: halves the traffic and bounds the rounding. */
+#define GROUP 4
+
+/* Of `rows` rows and up to QUERN_LANES channels. */
+QUERN_INLINE void add_group(float *gamma_sums, float *beta_sums, const float *dout, const float *x,
+                            const float *mean, const float *rstd, int64_t channels, int64_t rows,
+                            int64_t count) {
+    vfloat gamma_sum = v_zero();
+    vfloat beta_sum = v_zero();
+    for (int64_t r = 0; r < rows; r++) {
+        vfloat gradient = load_up_to(dout + r * channels, count);
+        vfloat centered = load_up_to(x + r * channels, count) - v_splat(mean[r]);
+        gamma_sum = v_fma(gradient, centered * v_splat(rstd[r]), gamma_sum);
+        beta_sum += gradient;
+    }
+    store_up_to(gamma_sums, load_up_to(gamma_sums, count) + gamma_sum, count);
+    store_up_to(beta_sums, load_up_to(beta_sums, count) + beta_sum, count);
+}
+
+QUERN_INLINE void add_rows(float *gamma_sums, float *beta_sums, const float *dout, const float *x,
+                           const float *mean, const float *rstd, int64_t channels, int64_t rows,
+                           int64_t width) {
+    int64_t c = 0;
+    for (; c + QUERN_LANES <= width; c += QUERN_LANES) {
+        add_group(gamma_sums + c, beta_sums + c, dout + c, x + c, mean, rstd, channels, rows,
+                  QUERN_LANES);
+    }
+    if (c < width) {
+        add_group(gamma_sums + c, beta_sums + c, dout + c, x + c, mean, rstd, channels, rows,
+                  width - c);
+    }
+}
+
+/* dgamma[c] += sum of dout standard, dbeta[c] += sum of dout, for up to TILE channels. */
 static void column_gradients(float *dgamma, float *dbeta, const float *dout, const float *x,
                              const float *mean, const float *rstd, int64_t rows, int64_t channels,
-                             int64_t count) {
-    vfloat gamma_total = v_zero();
-    vfloat beta_total = v_zero();
-    for (int64_t start = 0; start < rows; start += ROW_BLOCK) {
-        int64_t end = quern_min(start + ROW_BLOCK, rows);
-        vfloat gamma_sum = v_zero();
-        vfloat beta_sum = v_zero();
-        for (int64_t n = start; n < end; n++) {
-            const float *g = dout + n * channels;
-            const float *row = x + n * channels;
-            vfloat gradient = count == QUERN_LANES ? v_load(g) : v_load_first(g, count);
-            vfloat value = count == QUERN_LANES ? v_load(row) : v_load_first(row, count);
-            gamma_sum = v_fma(gradient, (value - v_splat(mean[n])) * v_splat(rstd[n]), gamma_sum);
-            beta_sum += gradient;
-        }
-        gamma_total += gamma_sum;
-        beta_total += beta_sum;
+                             int64_t width) {
+    float gamma_sums[TILE] = {0};
+    float beta_sums[TILE] = {0};
+    int64_t n = 0;
+    for (; n + GROUP <= rows; n += GROUP) {
+        add_rows(gamma_sums, beta_sums, dout + n * channels, x + n * channels, mean + n, rstd + n,
+                 channels, GROUP, width);
     }
-    v_store_first(dgamma, v_load_first(dgamma, count) + gamma_total, count);
-    if (dbeta != NULL) {
-        v_store_first(dbeta, v_load_first(dbeta, count) + beta_total, count);
+    for (; n < rows; n++) {
+        add_rows(gamma_sums, beta_sums, dout + n * channels, x + n * channels, mean + n, rstd + n,
+                 channels, 1, width);
+    }
+    for (int64_t c = 0; c < width; c++) {
+        dgamma[c] += gamma_sums[c];
+        if (dbeta != NULL) {
+            dbeta[c] += beta_sums[c];
+        }
     }
 }
 
@@ -199,14 +228,13 @@ QUERN_KERNEL_DEFINE(layer_norm_backward_f32) {
     int64_t channels = record->integers[1];
     quern_range own_rows = quern_share(rows, 1, part, parts);
     for (int64_t n = own_rows.first; n < own_rows.last; n++) {
-        input_gradient_row(dx + n * channels, dout + n * channels, x + n * channels, gamma, channels,
-                           mean[n], rstd[n]);
+        input_gradient_row(dx + n * channels, dout + n * channels, x + n * channels, gamma,
+                           channels, mean[n], rstd[n]);
     }
-    quern_range own_channels = quern_share(channels, 16, part, parts);
-    for (int64_t c = own_channels.first; c < own_channels.last; c += QUERN_LANES) {
-        int64_t count = quern_min(own_channels.last - c, QUERN_LANES);
+    quern_range own = quern_share(channels, SHARE_MULTIPLE, part, parts);
+    for (int64_t c = own.first; c < own.last; c += TILE) {
         column_gradients(dgamma + c, dbeta != NULL ? dbeta + c : NULL, dout + c, x + c, mean, rstd,
-                         rows, channels, count);
+                         rows, channels, quern_min(own.last - c, TILE));
     }
     return QUERN_OK;
 }

@@ -4,7 +4,7 @@
  * A row's sums run in vectors over blocks of BLOCK channels, and the blocks are added as doubles:
  * an order that depends on C alone.
  */
-#include "simd/simd.h"
+#include "elements.h"
 
 #include <math.h>
 
@@ -100,26 +100,48 @@ static void input_gradient_row(float *dx, const float *dout, const float *x, con
     }
 }
 
-/* Rows whose contributions are added up before they join a column's total: bounds rounding. */
-#define ROW_BLOCK 64
+/* Channels whose sums are kept at hand while the rows go by. */
+#define TILE 256
 
-/* dgamma[c] += sum of dout x rstd, for up to QUERN_LANES channels. */
-static void column_gradient(float *dgamma, const float *dout, const float *x, const float *rstd,
-                            int64_t rows, int64_t channels, int64_t count) {
-    vfloat total = v_zero();
-    for (int64_t start = 0; start < rows; start += ROW_BLOCK) {
-        int64_t end = quern_min(start + ROW_BLOCK, rows);
-        vfloat sum = v_zero();
-        for (int64_t n = start; n < end; n++) {
-            const float *g = dout + n * channels;
-            const float *row = x + n * channels;
-            vfloat gradient = count == QUERN_LANES ? v_load(g) : v_load_first(g, count);
-            vfloat value = count == QUERN_LANES ? v_load(row) : v_load_first(row, count);
-            sum = v_fma(gradient, value * v_splat(rstd[n]), sum);
-        }
-        total += sum;
+/* Rows that are added up before they join the sums: halves the traffic and bounds the rounding. */
+#define GROUP 4
+
+/* Of `rows` rows and up to QUERN_LANES channels. */
+QUERN_INLINE void add_group(float *sums, const float *dout, const float *x, const float *rstd,
+                            int64_t channels, int64_t rows, int64_t count) {
+    vfloat sum = v_zero();
+    for (int64_t r = 0; r < rows; r++) {
+        vfloat standard = load_up_to(x + r * channels, count) * v_splat(rstd[r]);
+        sum = v_fma(load_up_to(dout + r * channels, count), standard, sum);
     }
-    v_store_first(dgamma, v_load_first(dgamma, count) + total, count);
+    store_up_to(sums, load_up_to(sums, count) + sum, count);
+}
+
+QUERN_INLINE void add_rows(float *sums, const float *dout, const float *x, const float *rstd,
+                           int64_t channels, int64_t rows, int64_t width) {
+    int64_t c = 0;
+    for (; c + QUERN_LANES <= width; c += QUERN_LANES) {
+        add_group(sums + c, dout + c, x + c, rstd, channels, rows, QUERN_LANES);
+    }
+    if (c < width) {
+        add_group(sums + c, dout + c, x + c, rstd, channels, rows, width - c);
+    }
+}
+
+/* dgamma[c] += sum of dout x rstd, for up to TILE channels. */
+static void column_gradients(float *dgamma, const float *dout, const float *x, const float *rstd,
+                             int64_t rows, int64_t channels, int64_t width) {
+    float sums[TILE] = {0};
+    int64_t n = 0;
+    for (; n + GROUP <= rows; n += GROUP) {
+        add_rows(sums, dout + n * channels, x + n * channels, rstd + n, channels, GROUP, width);
+    }
+    for (; n < rows; n++) {
+        add_rows(sums, dout + n * channels, x + n * channels, rstd + n, channels, 1, width);
+    }
+    for (int64_t c = 0; c < width; c++) {
+        dgamma[c] += sums[c];
+    }
 }
 
 QUERN_KERNEL_DEFINE(rms_norm_backward_f32) {
@@ -133,13 +155,13 @@ QUERN_KERNEL_DEFINE(rms_norm_backward_f32) {
     int64_t channels = record->integers[1];
     quern_range own_rows = quern_share(rows, 1, part, parts);
     for (int64_t n = own_rows.first; n < own_rows.last; n++) {
-        input_gradient_row(dx + n * channels, dout + n * channels, x + n * channels, gamma, channels,
-                           rstd[n]);
+        input_gradient_row(dx + n * channels, dout + n * channels, x + n * channels, gamma,
+                           channels, rstd[n]);
     }
-    quern_range own_channels = quern_share(channels, 16, part, parts);
-    for (int64_t c = own_channels.first; c < own_channels.last; c += QUERN_LANES) {
-        int64_t count = quern_min(own_channels.last - c, QUERN_LANES);
-        column_gradient(dgamma + c, dout + c, x + c, rstd, rows, channels, count);
+    quern_range own = quern_share(channels, SHARE_MULTIPLE, part, parts);
+    for (int64_t c = own.first; c < own.last; c += TILE) {
+        column_gradients(dgamma + c, dout + c, x + c, rstd, rows, channels,
+                         quern_min(own.last - c, TILE));
     }
     return QUERN_OK;
 }
