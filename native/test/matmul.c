@@ -130,6 +130,7 @@ int main(void) {
             for (int64_t m = 1; m <= 9; m++) {
                 check_case(&(matmul_case){m, 67, 35, flags, bias, 5});
                 check_case(&(matmul_case){m, 1030, 19, flags, bias, 0});
+                check_case(&(matmul_case){m, 4133, 9, flags, bias, 0});
             }
             check_case(&(matmul_case){13, 17, 0, flags, bias, 1});
             check_case(&(matmul_case){0, 17, 5, flags, bias, 0});

@@ -12,13 +12,18 @@
 
 #define WORK_FLOATS (QUERN_WORK_BYTES / (int64_t)sizeof(float))
 
-/* Rows and keys of a block of weights, unless heads are too wide for it; whole register tiles. */
+/*
+ * Rows and keys of a block of weights, unless heads are too wide for it; whole register tiles. Where
+ * there are few rows, half as many are taken: less of what the mask hides is computed.
+ */
 #define BLOCK_ROWS (48 / QUERN_TILE_ROWS * QUERN_TILE_ROWS)
-#define BLOCK_KEYS 64
+#define BLOCK_KEYS 128
+#define HALF_BLOCK_ROWS (BLOCK_ROWS / 2 / QUERN_TILE_ROWS * QUERN_TILE_ROWS)
 
 /* A key/value head with at most so many rows has them weighed one by one, and its keys not packed. */
 #define SINGLE_ROWS 4
 
+_Static_assert(HALF_BLOCK_ROWS > 0, "half a block is a tile at least");
 _Static_assert(BLOCK_KEYS % QUERN_TILE_COLUMNS == 0, "keys are packed in whole panels");
 
 typedef struct block_size {
@@ -32,7 +37,7 @@ typedef struct block_size {
  */
 static block_size block_of(const attention *x, int64_t vectors, int64_t maps) {
     const int64_t width = quern_packed_b(1, x->size);
-    block_size block = {BLOCK_ROWS, BLOCK_KEYS};
+    block_size block = {rows_of(x) <= 4 * BLOCK_ROWS ? HALF_BLOCK_ROWS : BLOCK_ROWS, BLOCK_KEYS};
     while (vectors * (block.rows + block.keys) * width + maps * block.rows * block.keys > WORK_FLOATS / 2) {
         if (block.rows == QUERN_TILE_ROWS && block.keys == QUERN_TILE_COLUMNS) return (block_size){0, 0};
         block.rows = quern_max(block.rows / 2 / QUERN_TILE_ROWS, 1) * QUERN_TILE_ROWS;

@@ -80,17 +80,18 @@ static void transposed_rows(float *out, int64_t out_stride, const float *a, int6
     }
 }
 
-/* Columns whose sums stay in the first-level cache: 8 rows of 512 are 16 KiB. */
-#define PANEL 512
+/* Sums that stay in the first-level cache, 16 KiB: of few rows, more columns. */
+#define SUMS 4096
 
 /* Rows of b added in one pass over the sums. */
 #define STEPS 8
 
-/* sum[i][0..columns) += a(i, k..k + steps) b[k..k + steps] for all rows; sums are PANEL apart. */
-QUERN_INLINE void add_rows(float *sum, const float *a, int64_t a_row, int64_t a_step, const float *b,
-                           int64_t b_stride, int64_t rows, int64_t columns, const int steps) {
+/* sum[i][0..columns) += a(i, k..k + steps) b[k..k + steps] for all rows; sums are `panel` apart. */
+QUERN_INLINE void add_rows(float *sum, int64_t panel, const float *a, int64_t a_row, int64_t a_step,
+                           const float *b, int64_t b_stride, int64_t rows, int64_t columns,
+                           const int steps) {
     for (int64_t i = 0; i < rows; i++) {
-        float *to = sum + i * PANEL;
+        float *to = sum + i * panel;
         vfloat factor[STEPS];
 #pragma GCC unroll 8
         for (int s = 0; s < steps; s++) factor[s] = v_splat(a[i * a_row + s * a_step]);
@@ -115,21 +116,23 @@ QUERN_INLINE void add_rows(float *sum, const float *a, int64_t a_row, int64_t a_
 static void plain_rows(float *out, int64_t out_stride, const float *a, int64_t a_row, int64_t a_step,
                        const float *b, int64_t b_stride, const float *bias, int add, int64_t rows,
                        int64_t columns, int64_t depth, float *sum) {
-    for (int64_t first = 0; first < columns; first += PANEL) {
-        const int64_t count = quern_min(columns - first, PANEL);
-        memset(sum, 0, (size_t)(rows * PANEL) * sizeof(float));
+    /* Whole vectors, so that the last one of a row does not reach into the next row. */
+    const int64_t panel = SUMS / rows / QUERN_LANES * QUERN_LANES;
+    for (int64_t first = 0; first < columns; first += panel) {
+        const int64_t count = quern_min(columns - first, panel);
+        memset(sum, 0, (size_t)(rows * panel) * sizeof(float));
         int64_t k = 0;
         for (; k + STEPS <= depth; k += STEPS) {
-            add_rows(sum, a + k * a_step, a_row, a_step, b + k * b_stride + first, b_stride, rows,
-                     count, STEPS);
+            add_rows(sum, panel, a + k * a_step, a_row, a_step, b + k * b_stride + first, b_stride,
+                     rows, count, STEPS);
         }
         for (; k < depth; k++) {
-            add_rows(sum, a + k * a_step, a_row, a_step, b + k * b_stride + first, b_stride, rows,
-                     count, 1);
+            add_rows(sum, panel, a + k * a_step, a_row, a_step, b + k * b_stride + first, b_stride,
+                     rows, count, 1);
         }
         for (int64_t i = 0; i < rows; i++) {
             for (int64_t j = 0; j < count; j++) {
-                put(out + i * out_stride, sum[i * PANEL + j], bias, first + j, add);
+                put(out + i * out_stride, sum[i * panel + j], bias, first + j, add);
             }
         }
     }
@@ -138,6 +141,7 @@ static void plain_rows(float *out, int64_t out_stride, const float *a, int64_t a
 void quern_few_rows(float *out, int64_t out_stride, const float *a, int64_t a_row, int64_t a_step,
                     const float *b, int64_t b_stride, int transposed, const float *bias, int add,
                     int64_t rows, int64_t columns, int64_t depth, float *work) {
+    if (rows == 0) return;
     if (transposed) {
         transposed_rows(out, out_stride, a, a_row, b, b_stride, bias, add, rows, columns, depth);
     } else {
