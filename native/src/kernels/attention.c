@@ -164,7 +164,10 @@ static void attend_rows(const attention *x, const quern_record *record, int64_t 
             if (n <= 0) continue;
             const float *query = q + row_offset(x, b, g, r, x->q_stride);
             const float *key = k + key_offset(x, b, g, seen.first, x->k_stride);
-            for (int64_t i = 0; i < n; i++) scores[i] = dot(query, key + i * x->k_stride, x->size);
+            for (int64_t i = 0; i < n; i++) {
+                prefetch_row(key + (i + ROWS_AHEAD) * x->k_stride, x->size);
+                scores[i] = dot(query, key + i * x->k_stride, x->size);
+            }
             const float correction = weigh(x, &states[r - rows.first], scores, random, b, g, r, seen);
             add_weighted(out + row_offset(x, b, g, r, x->out_stride), correction, scores,
                          v + key_offset(x, b, g, seen.first, x->v_stride), x->v_stride, n, x->size);
