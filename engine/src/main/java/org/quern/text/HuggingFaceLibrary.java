@@ -1,6 +1,5 @@
 package org.quern.text;
 
-import ai.djl.huggingface.tokenizers.Encoding;
 import ai.djl.huggingface.tokenizers.HuggingFaceTokenizer;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
@@ -12,10 +11,11 @@ final class HuggingFaceLibrary {
 
   /** Opens a tokenizer, loading the library if that has not happened yet. */
   static HuggingFaceTokenizer open(Tokenizers.Source source) {
+    byte[] content = LibraryGuard.check(source);
     stayOffline();
     try {
       return HuggingFaceTokenizer.newInstance(
-          new ByteArrayInputStream(source.content()),
+          new ByteArrayInputStream(content),
           Map.of("truncation", "do_not_truncate", "padding", "do_not_pad"));
     } catch (LinkageError e) {
       throw notLoaded(source, e);
@@ -33,9 +33,29 @@ final class HuggingFaceLibrary {
     }
   }
 
+  /** The ids of a text. */
   static long[] encode(HuggingFaceTokenizer library, String text, boolean addSpecialTokens) {
-    Encoding encoding = library.encode(text, addSpecialTokens, false);
-    return encoding.getIds();
+    try {
+      return library.encode(text, addSpecialTokens, false).getIds();
+    } catch (RuntimeException e) {
+      // The library has no other type for a text that its vocabulary cannot express.
+      throw new TokenizerException(
+          "The text cannot be encoded ("
+              + firstLine(e)
+              + "); use a tokenizer with a token for what is unknown.",
+          e);
+    }
+  }
+
+  /** The text of ids that the vocabulary has. */
+  static String decode(HuggingFaceTokenizer library, long[] ids, boolean skipSpecialTokens) {
+    try {
+      return library.decode(ids, skipSpecialTokens);
+    } catch (RuntimeException e) {
+      // As above.
+      throw new TokenizerException(
+          "The ids cannot be decoded (" + firstLine(e) + "); check the tokenizer's decoder.", e);
+    }
   }
 
   /** DJL would otherwise look for a GPU flavour to download and report its use to its makers. */

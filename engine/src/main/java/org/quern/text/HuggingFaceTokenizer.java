@@ -88,7 +88,7 @@ public final class HuggingFaceTokenizer implements Tokenizer {
     closing.readLock().lock();
     try {
       checkOpen();
-      return wide.length == 0 ? "" : library.decode(wide, skipSpecialTokens);
+      return wide.length == 0 ? "" : HuggingFaceLibrary.decode(library, wide, skipSpecialTokens);
     } finally {
       closing.readLock().unlock();
     }

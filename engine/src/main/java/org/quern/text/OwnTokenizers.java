@@ -26,7 +26,8 @@ final class OwnTokenizers {
     if (isNull(words)) {
       return characters(definition);
     }
-    if (!isByteLevel(words) || !isByteLevel(root.path("decoder"))) {
+    boolean prefixes = words.path("add_prefix_space").asBoolean(true);
+    if (prefixes || !isByteLevel(words) || !isByteLevel(root.path("decoder"))) {
       return Optional.empty();
     }
     return words.path("use_regex").asBoolean(true) ? bpe(source) : bytes(definition);
@@ -56,8 +57,7 @@ final class OwnTokenizers {
   }
 
   private static boolean isByteLevel(JsonNode node) {
-    return node.path("type").asString("").equals("ByteLevel")
-        && (!node.path("add_prefix_space").asBoolean(false) || node.path("type").isMissingNode());
+    return node.path("type").asString("").equals("ByteLevel");
   }
 
   private static boolean isNull(JsonNode node) {
@@ -102,13 +102,15 @@ final class OwnTokenizers {
     TokenizerDefinition definition = source.definition();
     int size = definition.tokens().size();
     byte[][] tokens = new byte[size][];
+    int[] byteOf = ByteLetters.bytes();
     Map<String, Integer> ids = HashMap.newHashMap(size);
     for (AddedToken token : definition.added()) {
-      tokens[token.id()] = token.content().getBytes(StandardCharsets.UTF_8);
+      // The byte-level decoder takes added tokens for letters too, if all of them are.
+      byte[] plain = token.content().getBytes(StandardCharsets.UTF_8);
+      tokens[token.id()] = ByteLetters.read(token.content(), byteOf).orElse(plain);
     }
     int[] byteIds = new int[256];
     Arrays.fill(byteIds, -1);
-    int[] byteOf = ByteLetters.bytes();
     for (int id = 0; id < size; id++) {
       String token = definition.tokens().get(id);
       ids.put(token, id);

@@ -8,6 +8,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import tools.jackson.core.JacksonException;
+import tools.jackson.core.TokenStreamLocation;
 import tools.jackson.databind.JsonNode;
 
 /**
@@ -45,12 +46,13 @@ record TokenizerDefinition(JsonNode root, List<String> tokens, List<AddedToken> 
     try {
       root = TokenizerFolder.json().readTree(content);
     } catch (JacksonException e) {
+      TokenStreamLocation location = e.getLocation();
+      String reason = String.valueOf(e.getOriginalMessage());
       throw new TokenizerException(
           name
               + " is not valid JSON ("
-              + e.getOriginalMessage().lines().findFirst().orElse("")
-              + ", at byte "
-              + Math.max(0, e.getLocation().getByteOffset())
+              + reason.lines().findFirst().orElse(reason)
+              + (location == null ? "" : ", at byte " + Math.max(0, location.getByteOffset()))
               + "); fetch or write it again.",
           e);
     }
@@ -105,6 +107,11 @@ record TokenizerDefinition(JsonNode root, List<String> tokens, List<AddedToken> 
     private List<AddedToken> added(JsonNode nodes) {
       List<AddedToken> added = new ArrayList<>();
       Set<String> contents = new HashSet<>();
+      Map<String, Integer> ids = HashMap.newHashMap(byId.size());
+      byId.forEach((id, token) -> ids.put(token, id));
+      // The library numbers added tokens by itself: from the end of the model's, in order.
+      int modelSize = byId.size();
+      int lastAdded = -1;
       for (JsonNode node : nodes) {
         JsonNode content = node.path("content");
         if (!content.isString() || content.stringValue().isEmpty()) {
@@ -115,12 +122,22 @@ record TokenizerDefinition(JsonNode root, List<String> tokens, List<AddedToken> 
         if (!contents.add(text)) {
           throw bad("the added token " + quoted(text) + " is there twice");
         }
-        String other = byId.get(id);
-        if (other == null) {
-          byId.put(id, text);
-        } else if (!other.equals(text)) {
-          throw bad("id " + id + " stands for both " + quoted(other) + " and " + quoted(text));
+        int expected = ids.getOrDefault(text, Math.max(modelSize, lastAdded + 1));
+        if (id != expected) {
+          throw bad(
+              "the added token "
+                  + quoted(text)
+                  + " has the id "
+                  + id
+                  + " where "
+                  + expected
+                  + " is its place");
         }
+        if (!text.equals(byId.getOrDefault(id, text))) {
+          throw bad("id " + id + " stands for a token of the model and for " + quoted(text));
+        }
+        byId.put(id, text);
+        lastAdded = Math.max(lastAdded, id);
         added.add(new AddedToken(id, text, node.path("special").asBoolean(false)));
       }
       added.sort(Comparator.comparingInt(AddedToken::id));
@@ -145,7 +162,10 @@ record TokenizerDefinition(JsonNode root, List<String> tokens, List<AddedToken> 
                   + quoted(pair[1])
                   + ") is there twice");
         }
-        String right = pair[1].startsWith(prefix) ? pair[1].substring(prefix.length()) : pair[1];
+        if (!pair[1].startsWith(prefix)) {
+          throw bad("merge " + rank + " lacks the prefix " + quoted(prefix));
+        }
+        String right = pair[1].substring(prefix.length());
         for (String token : new String[] {pair[0], pair[1], pair[0] + right}) {
           if (!known.contains(token)) {
             throw bad("merge " + rank + " needs the token " + quoted(token) + ", which has no id");

@@ -30,7 +30,7 @@ final class WindowStreamingDecoder implements StreamingDecoder {
       return "";
     }
     String fresh = text.substring(groupText.length());
-    advance();
+    advance(text);
     return fresh;
   }
 
@@ -44,9 +44,15 @@ final class WindowStreamingDecoder implements StreamingDecoder {
     return rest;
   }
 
-  private void advance() {
+  private void advance(String text) {
+    String alone = tokenizer.decode(ids.toArray(groupEnd), true);
+    if (alone.isEmpty()) {
+      // A window of no text would hide from what follows that something went before.
+      groupText = text;
+      return;
+    }
     ids.removeFirst(groupEnd);
     groupEnd = ids.size();
-    groupText = tokenizer.decode(ids.toArray(), true);
+    groupText = alone;
   }
 }

@@ -46,7 +46,7 @@ class TokenizersTest {
         "`\"merges\" : [`|`\"merges\" : [\"a\",`|merge 0 is not a pair",
         "`\"merges\" : [`|`\"merges\" : [7,`|merge 0 is not a pair",
         "`\"merges\" : [`|`\"merges\" : [\"a b c\",`|merge 0 is not a pair",
-        "`\"id\" : 299,`|`\"id\" : 97,`|stands for both",
+        "`\"id\" : 299,`|`\"id\" : 97,`|has the id 97 where 299",
         "`\"id\" : 299,`|`\"id\" : null,`|is not a number from 0",
         "`\"content\" : \"<|endoftext|>\",`|`\"content\" : \"\",`|has no content",
         "`\"vocab\"`|`\"vocabulary\"`|no model with a vocabulary",
