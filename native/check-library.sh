@@ -2,7 +2,6 @@
 # check-library.sh LIBRARY OBJECTS TIERS: fails if the library needs more than the C library or calls
 # what native code never calls, if an object holds mutable global state, or if an object of one tier
 # holds instructions of a higher one. Without readelf or objdump the part that needs it is left out.
-# needs it is left out.
 library=$1
 objects=$2
 tiers=$3
