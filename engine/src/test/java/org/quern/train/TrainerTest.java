@@ -204,6 +204,7 @@ class TrainerTest {
   }
 
   @Test
+  @SuppressWarnings("try") // Closes twice, on purpose.
   void closingTheEngineOrTheModelEndsATrainingWithASentence() {
     for (boolean engine : new boolean[] {true, false}) {
       try (TrainingFixture fixture = TrainingFixture.open(TrainingFixture.gpt2(0))) {
