@@ -11,7 +11,7 @@
 #define BLOCK (64 * QUERN_LANES)
 
 /* x with the elements from n on made 0. */
-static inline vfloat keep_first(vfloat x, int64_t n) {
+QUERN_INLINE vfloat keep_first(vfloat x, int64_t n) {
     return v_select(v_less(v_floats(v_iota()), v_splat((float)n)), x, v_zero());
 }
 
@@ -127,13 +127,16 @@ static moments gradient_moments(const float *dout, const float *x, const float *
     return total;
 }
 
-static inline vfloat input_gradient(vfloat dout, vfloat x, vfloat gamma, vfloat mean, vfloat rstd, vfloat mean_gradient,
-                                 vfloat mean_product) {
+QUERN_INLINE vfloat input_gradient(vfloat dout, vfloat x, vfloat gamma, vfloat mean, vfloat rstd,
+                                   vfloat mean_gradient, vfloat mean_product) {
     vfloat standard = (x - mean) * rstd;
     return (dout * gamma - mean_gradient - standard * mean_product) * rstd;
 }
 
-/* out = standard gamma + beta, so dx = rstd (g - mean(g) - standard mean(g standard)), g = dout gamma. */
+/*
+ * out = standard gamma + beta, so with g = dout gamma:
+ * dx = rstd (g - mean(g) - standard mean(g standard)).
+ */
 static void input_gradient_row(float *dx, const float *dout, const float *x, const float *gamma,
                                int64_t channels, float mean, float rstd) {
     moments of = gradient_moments(dout, x, gamma, channels, mean, rstd);

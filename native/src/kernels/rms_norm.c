@@ -82,7 +82,10 @@ static double sum_of_products(const float *dout, const float *x, const float *ga
     return total;
 }
 
-/* out = x rstd gamma, so dx = rstd (g - standard mean(g standard)), g = dout gamma, standard = x rstd. */
+/*
+ * out = standard gamma with standard = x rstd, so with g = dout gamma:
+ * dx = rstd (g - standard mean(g standard)).
+ */
 static void input_gradient_row(float *dx, const float *dout, const float *x, const float *gamma,
                                int64_t channels, float rstd) {
     double mean_product = sum_of_products(dout, x, gamma, channels) / (double)channels;
