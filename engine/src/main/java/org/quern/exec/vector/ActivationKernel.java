@@ -6,7 +6,7 @@ import org.quern.exec.Status;
 
 /** {@code y = act(x)}. */
 final class ActivationKernel implements VectorKernel {
-  private static final long PAD_AT = Activations.BLOCK_BYTES;
+  private static final long COPY_AT = Activations.BLOCK_BYTES;
 
   @Override
   public int run(long record, int part, int parts) {
@@ -23,7 +23,7 @@ final class ActivationKernel implements VectorKernel {
         at < last;
         at += Activations.BLOCK_BYTES) {
       long bytes = Math.min(Activations.BLOCK_BYTES, last - at);
-      Activations.value((int) kind, scratch, x + at, bytes, scratch + PAD_AT);
+      Activations.value((int) kind, scratch, x + at, bytes, scratch + COPY_AT);
       Memory.copy(y + at, scratch, bytes);
     }
     return Status.OK;
@@ -47,7 +47,7 @@ final class ActivationKernel implements VectorKernel {
           at < last;
           at += Activations.BLOCK_BYTES) {
         long bytes = Math.min(Activations.BLOCK_BYTES, last - at);
-        Activations.slope((int) kind, scratch, x + at, bytes, scratch + PAD_AT);
+        Activations.slope((int) kind, scratch, x + at, bytes, scratch + COPY_AT);
         multiply(dx + at, dy + at, scratch, bytes);
       }
       return Status.OK;

@@ -9,27 +9,24 @@ import jdk.incubator.vector.FloatVector;
 
 /**
  * The functions of {@code quern_activation} and their derivatives, over blocks: from an operand
- * into a worker's scratch, which takes whole vectors.
+ * into a worker's scratch, in several short passes that stay in the first-level cache.
  */
 final class Activations {
-  /** Elements of a block. */
-  static final long BLOCK = 1024;
-
   /** Bytes of a block. */
-  static final long BLOCK_BYTES = 4 * BLOCK;
+  static final long BLOCK_BYTES = 4096;
 
   private static final int RELU = 0;
   private static final int GELU_TANH = 1;
   private static final int GELU_ERF = 2;
   private static final int SILU = 3;
 
-  /** sqrt(2 / pi) */
-  private static final float TANH_FACTOR = 0.7978845608f;
+  /** 2 sqrt(2 / pi) */
+  private static final float TANH_FACTOR = 1.5957691216f;
 
   private static final float TANH_CUBE = 0.044715f;
 
-  /** 1 / sqrt(2 pi) */
-  private static final float DENSITY_FACTOR = 0.3989422804f;
+  /** Beyond here the slope of {@link #GELU_TANH} is 0 or 1 to the bit. */
+  private static final float TANH_END = 12f;
 
   private Activations() {}
 
@@ -40,104 +37,138 @@ final class Activations {
   /**
    * {@code to = act(x)}.
    *
-   * @param bytes 4 times the elements; {@code to} is written in whole vectors
-   * @param pad a vector's bytes of scratch
+   * @param bytes at most {@link #BLOCK_BYTES}; {@code to} is written in whole vectors
+   * @param copy a block of scratch
    */
-  static void value(int kind, long to, long x, long bytes, long pad) {
+  static void value(int kind, long to, long x, long bytes, long copy) {
+    long whole = copyWhole(copy, x, bytes);
     switch (kind) {
-      case RELU -> relu(to, x, bytes, pad);
-      case GELU_TANH -> geluTanh(to, x, bytes, pad);
-      case GELU_ERF -> geluErf(to, x, bytes, pad);
-      default -> silu(to, x, bytes, pad);
+      case RELU -> relu(to, copy, whole);
+      case GELU_TANH -> {
+        tanhExponent(to, copy, whole);
+        Functions.exp(to, to, whole, 0);
+        overOnePlus(to, copy, whole);
+      }
+      case GELU_ERF -> {
+        Functions.normalDensity(to, copy, whole);
+        Functions.normal(to, copy, whole, 0);
+        multiply(to, copy, whole);
+      }
+      default -> {
+        negate(to, copy, whole);
+        Functions.exp(to, to, whole, 0);
+        overOnePlus(to, copy, whole);
+      }
     }
   }
 
   /** {@code to = act'(x)}, as {@link #value}. */
-  static void slope(int kind, long to, long x, long bytes, long pad) {
+  static void slope(int kind, long to, long x, long bytes, long copy) {
+    long whole = copyWhole(copy, x, bytes);
     switch (kind) {
-      case RELU -> reluSlope(to, x, bytes, pad);
-      case GELU_TANH -> geluTanhSlope(to, x, bytes, pad);
-      case GELU_ERF -> geluErfSlope(to, x, bytes, pad);
-      default -> siluSlope(to, x, bytes, pad);
+      case RELU -> reluSlope(to, copy, whole);
+      case GELU_TANH -> {
+        bound(copy, whole);
+        tanhExponent(to, copy, whole);
+        Functions.exp(to, to, whole, 0);
+        geluTanhSlope(to, copy, whole);
+      }
+      case GELU_ERF -> {
+        Functions.normalDensity(to, copy, whole);
+        Functions.normal(to, copy, whole, 1);
+      }
+      default -> {
+        negate(to, copy, whole);
+        Functions.exp(to, to, whole, 0);
+        siluSlope(to, copy, whole);
+      }
     }
   }
 
-  private static long whole(long x, long at, long bytes, long pad) {
-    return at + BYTES <= bytes ? x + at : Memory.pad(pad, x + at, bytes - at, 0);
+  /** Copies x, with zeros up to whole vectors; returns the bytes that makes. */
+  private static long copyWhole(long copy, long x, long bytes) {
+    long whole = (bytes + BYTES - 1) / BYTES * BYTES;
+    Memory.copy(copy, x, bytes);
+    Memory.fill(copy + bytes, whole - bytes, 0);
+    return whole;
   }
 
-  private static void relu(long to, long x, long bytes, long pad) {
+  private static void relu(long to, long x, long bytes) {
     for (long at = 0; at < bytes; at += BYTES) {
-      FloatVector v = Memory.load(whole(x, at, bytes, pad));
+      FloatVector v = Memory.load(x + at);
       // By comparison and not by max, so that NaN stays NaN without costing more.
       Memory.store(to + at, v.blend(0f, v.compare(LT, 0f)));
     }
   }
 
-  private static void reluSlope(long to, long x, long bytes, long pad) {
+  private static void reluSlope(long to, long x, long bytes) {
     for (long at = 0; at < bytes; at += BYTES) {
-      FloatVector v = Memory.load(whole(x, at, bytes, pad));
+      FloatVector v = Memory.load(x + at);
       Memory.store(to + at, FloatVector.zero(FLOATS).blend(1f, v.compare(GT, 0f)));
     }
   }
 
-  private static void silu(long to, long x, long bytes, long pad) {
+  private static void negate(long to, long x, long bytes) {
     for (long at = 0; at < bytes; at += BYTES) {
-      FloatVector v = Memory.load(whole(x, at, bytes, pad));
-      Memory.store(to + at, v.div(Functions.exp(v.neg()).add(1f)));
+      Memory.store(to + at, Memory.load(x + at).neg());
     }
   }
 
-  private static void siluSlope(long to, long x, long bytes, long pad) {
+  private static void bound(long x, long bytes) {
     for (long at = 0; at < bytes; at += BYTES) {
-      FloatVector v = Memory.load(whole(x, at, bytes, pad));
-      FloatVector s = Functions.logistic(v);
-      Memory.store(to + at, v.mul(s.neg().add(1f)).add(1f).mul(s));
+      FloatVector v = Memory.load(x + at);
+      v = v.blend(TANH_END, v.compare(GT, TANH_END)).blend(-TANH_END, v.compare(LT, -TANH_END));
+      Memory.store(x + at, v);
     }
   }
 
-  /** 0.5 (1 + tanh u) = 1 / (1 + exp(-2u)), which keeps its precision where tanh nears -1. */
-  private static void geluTanh(long to, long x, long bytes, long pad) {
+  /**
+   * -2u, where 0.5 (1 + tanh u) = 1 / (1 + exp(-2u)): which keeps its precision where tanh nears
+   * -1.
+   */
+  private static void tanhExponent(long to, long x, long bytes) {
     for (long at = 0; at < bytes; at += BYTES) {
-      FloatVector v = Memory.load(whole(x, at, bytes, pad));
-      FloatVector u = v.mul(v).mul(TANH_CUBE).add(1f).mul(v).mul(-2 * TANH_FACTOR);
-      Memory.store(to + at, v.div(Functions.exp(u).add(1f)));
+      FloatVector v = Memory.load(x + at);
+      Memory.store(to + at, v.mul(v).mul(TANH_CUBE).add(1f).mul(v).mul(-TANH_FACTOR));
     }
   }
 
-  private static void geluTanhSlope(long to, long x, long bytes, long pad) {
+  /** {@code to = x / (1 + to)}. */
+  private static void overOnePlus(long to, long x, long bytes) {
     for (long at = 0; at < bytes; at += BYTES) {
-      FloatVector v = Memory.load(whole(x, at, bytes, pad));
-      // Beyond 12 the slope is 0 or 1 to the bit; further out the cube overflows.
-      v = v.blend(12f, v.compare(GT, 12f)).blend(-12f, v.compare(LT, -12f));
-      FloatVector square = v.mul(v).mul(TANH_CUBE);
-      FloatVector s = Functions.logistic(square.add(1f).mul(v).mul(2 * TANH_FACTOR));
-      FloatVector inner = square.mul(3f).add(1f).mul(v).mul(2 * TANH_FACTOR);
-      Memory.store(to + at, inner.mul(s.neg().add(1f)).add(1f).mul(s));
+      Memory.store(to + at, Memory.load(x + at).div(Memory.load(to + at).add(1f)));
     }
   }
 
-  private static void geluErf(long to, long x, long bytes, long pad) {
+  private static void multiply(long to, long x, long bytes) {
     for (long at = 0; at < bytes; at += BYTES) {
-      FloatVector v = Memory.load(whole(x, at, bytes, pad));
-      FloatVector y = v.abs();
-      y = y.blend(Functions.NORMAL_END, y.compare(GT, Functions.NORMAL_END));
-      FloatVector tail = Functions.normalTail(y, Functions.normalDensity(y));
-      Memory.store(to + at, tail.blend(tail.neg().add(1f), v.compare(GT, 0f)).mul(v));
+      Memory.store(to + at, Memory.load(to + at).mul(Memory.load(x + at)));
     }
   }
 
-  private static void geluErfSlope(long to, long x, long bytes, long pad) {
+  /**
+   * In: e = exp(-x). With s = 1 / (1 + e): s (1 + x (1 - s)), where 1 - s is e s, which keeps its
+   * precision where s nears 1, unless e is large.
+   */
+  private static void siluSlope(long to, long x, long bytes) {
     for (long at = 0; at < bytes; at += BYTES) {
-      FloatVector v = Memory.load(whole(x, at, bytes, pad));
-      FloatVector y = v.abs();
-      y = y.blend(Functions.NORMAL_END, y.compare(GT, Functions.NORMAL_END));
-      FloatVector density = Functions.normalDensity(y);
-      FloatVector tail = Functions.normalTail(y, density);
-      FloatVector below = tail.blend(tail.neg().add(1f), v.compare(GT, 0f));
-      // The clamped y with v's sign, since an infinity times a density of zero is NaN.
-      FloatVector signed = y.blend(y.neg(), v.compare(LT, 0f));
-      Memory.store(to + at, density.mul(DENSITY_FACTOR).fma(signed, below));
+      FloatVector v = Memory.load(x + at);
+      FloatVector e = Memory.load(to + at);
+      FloatVector s = FloatVector.broadcast(FLOATS, 1f).div(e.add(1f));
+      FloatVector rest = s.neg().add(1f).blend(e.mul(s), v.compare(GT, 0f));
+      Memory.store(to + at, v.mul(rest).add(1f).mul(s));
+    }
+  }
+
+  /** In: e = exp(-2u). With s = 1 / (1 + e): s (1 + x (1 - s) 2u'), and 1 - s as above. */
+  private static void geluTanhSlope(long to, long x, long bytes) {
+    for (long at = 0; at < bytes; at += BYTES) {
+      FloatVector v = Memory.load(x + at);
+      FloatVector inner = v.mul(v).mul(3 * TANH_CUBE).add(1f).mul(v).mul(TANH_FACTOR);
+      FloatVector e = Memory.load(to + at);
+      FloatVector s = FloatVector.broadcast(FLOATS, 1f).div(e.add(1f));
+      FloatVector rest = s.neg().add(1f).blend(e.mul(s), v.compare(GT, 0f));
+      Memory.store(to + at, inner.mul(rest).add(1f).mul(s));
     }
   }
 }

@@ -241,7 +241,7 @@ final class AttentionBackward implements VectorKernel {
             4 * d,
             scratch + SUM_AT);
     AttentionRow.scale(weights, bytes, low, high, scale);
-    AttentionRow.weights(weights, bytes, lse);
+    Functions.exp(weights, weights, bytes, lse);
     long random = scratch + RANDOM_AT + 64;
     if (probability > 0) {
       AttentionKernel.random(record, random, sequence, head, row, key, high);

@@ -101,11 +101,10 @@ final class AttentionRow {
 
   private static void exponentials(
       long scores, long bytes, float largest, long sums, float factor) {
+    Functions.exp(scores, scores, bytes, largest);
     FloatVector sum = Memory.load(sums).mul(factor);
     for (long at = 0; at < bytes; at += BYTES) {
-      FloatVector weight = Functions.exp(Memory.load(scores + at).sub(largest));
-      Memory.store(scores + at, weight);
-      sum = sum.add(weight);
+      sum = sum.add(Memory.load(scores + at));
     }
     Memory.store(sums, sum);
   }
@@ -125,13 +124,6 @@ final class AttentionRow {
     }
     for (; at < bytes; at += 4) {
       Memory.setFloat(out + at, Memory.getFloat(sums + at) / sum);
-    }
-  }
-
-  /** {@code weights = exp(scores - lse)} for whole vectors. */
-  static void weights(long scores, long bytes, float lse) {
-    for (long at = 0; at < bytes; at += BYTES) {
-      Memory.store(scores + at, Functions.exp(Memory.load(scores + at).sub(lse)));
     }
   }
 

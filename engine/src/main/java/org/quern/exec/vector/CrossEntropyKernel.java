@@ -10,7 +10,8 @@ import org.quern.exec.Status;
 
 /** {@code losses[n] = lse[n] - logits[n, labels[n]]}, or 0 where the label is ignored; by rows. */
 final class CrossEntropyKernel implements VectorKernel {
-  private static final long PAD_AT = 64;
+  private static final long BLOCK_BYTES = 4096;
+  private static final long BLOCK_AT = 64;
 
   @Override
   public int run(long record, int part, int parts) {
@@ -59,13 +60,14 @@ final class CrossEntropyKernel implements VectorKernel {
   }
 
   private static float sumOfExp(long x, long bytes, float max, long scratch) {
+    long block = scratch + BLOCK_AT;
     FloatVector sum = FloatVector.zero(FLOATS);
-    for (long at = 0; at < bytes; at += BYTES) {
-      long from =
-          at + BYTES <= bytes
-              ? x + at
-              : Memory.pad(scratch + PAD_AT, x + at, bytes - at, Float.NEGATIVE_INFINITY);
-      sum = sum.add(Functions.exp(Memory.load(from).sub(max)));
+    for (long first = 0; first < bytes; first += BLOCK_BYTES) {
+      long wide = Math.min(BLOCK_BYTES, bytes - first);
+      Functions.expPadded(block, x + first, wide, max);
+      for (long at = 0; at < wide; at += BYTES) {
+        sum = sum.add(Memory.load(block + at));
+      }
     }
     return Memory.sum(sum, scratch);
   }
@@ -104,14 +106,20 @@ final class CrossEntropyKernel implements VectorKernel {
     }
 
     private static void softmax(long to, long x, long bytes, float lse, float scale, long scratch) {
-      for (long at = 0; at < bytes; at += BYTES) {
-        boolean whole = at + BYTES <= bytes;
-        long from = whole ? x + at : Memory.pad(scratch, x + at, bytes - at, 0);
-        Memory.store(
-            whole ? to + at : scratch, Functions.exp(Memory.load(from).sub(lse)).mul(scale));
-        if (!whole) {
-          Memory.copy(to + at, scratch, bytes - at);
-        }
+      for (long first = 0; first < bytes; first += BLOCK_BYTES) {
+        long wide = Math.min(BLOCK_BYTES, bytes - first);
+        Functions.expPadded(scratch, x + first, wide, lse);
+        scale(to + first, scratch, wide, scale);
+      }
+    }
+
+    private static void scale(long to, long x, long bytes, float scale) {
+      long at = 0;
+      for (; at <= bytes - BYTES; at += BYTES) {
+        Memory.store(to + at, Memory.load(x + at).mul(scale));
+      }
+      for (; at < bytes; at += 4) {
+        Memory.setFloat(to + at, Memory.getFloat(x + at) * scale);
       }
     }
   }

@@ -7,7 +7,7 @@ import org.quern.exec.Status;
 /** {@code y = act(gate) * up} (Shazeer 2020). */
 final class GatedActivationKernel implements VectorKernel {
   private static final long SLOPE_AT = Activations.BLOCK_BYTES;
-  private static final long PAD_AT = 2 * Activations.BLOCK_BYTES;
+  private static final long COPY_AT = 2 * Activations.BLOCK_BYTES;
 
   @Override
   public int run(long record, int part, int parts) {
@@ -25,7 +25,7 @@ final class GatedActivationKernel implements VectorKernel {
         at < last;
         at += Activations.BLOCK_BYTES) {
       long bytes = Math.min(Activations.BLOCK_BYTES, last - at);
-      Activations.value((int) kind, scratch, gate + at, bytes, scratch + PAD_AT);
+      Activations.value((int) kind, scratch, gate + at, bytes, scratch + COPY_AT);
       ActivationKernel.multiply(y + at, up + at, scratch, bytes);
     }
     return Status.OK;
@@ -51,8 +51,8 @@ final class GatedActivationKernel implements VectorKernel {
           at < last;
           at += Activations.BLOCK_BYTES) {
         long bytes = Math.min(Activations.BLOCK_BYTES, last - at);
-        Activations.value((int) kind, scratch, gate + at, bytes, scratch + PAD_AT);
-        Activations.slope((int) kind, scratch + SLOPE_AT, gate + at, bytes, scratch + PAD_AT);
+        Activations.value((int) kind, scratch, gate + at, bytes, scratch + COPY_AT);
+        Activations.slope((int) kind, scratch + SLOPE_AT, gate + at, bytes, scratch + COPY_AT);
         gate(dgate + at, dy + at, up + at, scratch + SLOPE_AT, bytes);
         ActivationKernel.multiply(dup + at, dy + at, scratch, bytes);
       }

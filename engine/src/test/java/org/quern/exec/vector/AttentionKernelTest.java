@@ -170,7 +170,7 @@ class AttentionKernelTest {
       kAt = rig.floats(k);
       vAt = rig.floats(v);
       out = rig.output(size(shape.b * shape.t, oStride, shape.h * shape.d));
-      lse = rig.output((long) shape.b * shape.h * shape.t);
+      lse = rig.output(shape.b * shape.h * shape.t);
       int[] starts = new int[shape.b];
       for (int i = 0; i < shape.b; i++) {
         starts[i] = shape.start - i;

@@ -44,7 +44,7 @@ class FunctionsTest {
 
   private static float exp(long at, float x) {
     Memory.fill(at, Lanes.BYTES, x);
-    Memory.store(at, Functions.exp(Memory.load(at)));
+    Functions.exp(at, at, Lanes.BYTES, 0);
     assertThat(Memory.getInt(at)).isEqualTo(Memory.getInt(at + Lanes.BYTES - 4));
     return Memory.getFloat(at);
   }
@@ -111,13 +111,16 @@ class FunctionsTest {
       for (int kind = 0; kind < 4; kind++) {
         long out = rig.output(x.length);
         long slope = rig.output(x.length);
-        rig.run(
-            rig.record(Kernel.ACTIVATION_F32, new long[] {out, in}, new long[] {x.length, kind}));
-        rig.run(
+        // One run: Java leaves the sign of NaN open, and it changes once the code is compiled.
+        KernelRig.run(
+            rig.record(Kernel.ACTIVATION_F32, new long[] {out, in}, new long[] {x.length, kind}),
+            1);
+        KernelRig.run(
             rig.record(
                 Kernel.ACTIVATION_BACKWARD_F32,
                 new long[] {slope, dy, in},
-                new long[] {x.length, kind}));
+                new long[] {x.length, kind}),
+            1);
         for (int i = 0; i < x.length - 2; i++) {
           double y = ActivationReference.value(kind, x[i]);
           assertThat((double) Memory.getFloat(out + 4L * i))

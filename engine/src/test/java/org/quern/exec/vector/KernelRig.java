@@ -69,8 +69,8 @@ final class KernelRig implements AutoCloseable {
   }
 
   /** Normal-looking values: sums of four uniform numbers, of variance 1. */
-  float[] normal(long count) {
-    float[] values = new float[(int) count];
+  float[] normal(int count) {
+    float[] values = new float[count];
     for (int i = 0; i < count; i++) {
       double sum = -2;
       for (int j = 0; j < 4; j++) {
@@ -82,14 +82,14 @@ final class KernelRig implements AutoCloseable {
   }
 
   /** An operand of values that no kernel may take for its own result. */
-  long output(long count) {
-    float[] values = new float[(int) count];
+  long output(int count) {
+    float[] values = new float[count];
     Arrays.fill(values, Float.NaN);
     return floats(values);
   }
 
-  float[] read(long address, long count) {
-    float[] values = new float[(int) count];
+  float[] read(long address, int count) {
+    float[] values = new float[count];
     for (int i = 0; i < count; i++) {
       values[i] = Memory.getFloat(address + 4L * i);
     }
