@@ -6,7 +6,11 @@ module org.quern.app {
   requires org.quern;
   requires info.picocli;
   requires me.tongfei.progressbar;
+  requires java.desktop;
   requires xchart;
   requires tools.jackson.databind;
   requires static org.jspecify;
+
+  opens org.quern.app to
+      info.picocli;
 }

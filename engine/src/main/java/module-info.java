@@ -11,18 +11,18 @@ module org.quern {
   requires static transitive org.jspecify;
 
   exports org.quern;
-  exports org.quern.train;
-  exports org.quern.generate;
   exports org.quern.check;
   exports org.quern.data;
+  exports org.quern.exec;
   exports org.quern.exec.nativecpu;
   exports org.quern.exec.vector;
-  exports org.quern.exec;
   exports org.quern.format;
-  exports org.quern.ir.op;
+  exports org.quern.generate;
   exports org.quern.ir;
+  exports org.quern.ir.op;
   exports org.quern.memory;
   exports org.quern.model;
   exports org.quern.plan;
   exports org.quern.text;
+  exports org.quern.train;
 }

@@ -163,6 +163,11 @@ public final class Model implements AutoCloseable {
     ModelFolder.write(folder, config(), tokenizer, endOfText, memory, type);
   }
 
+  /** Writes all of the model but its weights: {@code config.json} and the tokenizer's files. */
+  public void saveDescription(Path folder) {
+    ModelFolder.writeDescription(folder, config(), tokenizer, endOfText, DType.F32);
+  }
+
   /** Gives the memory back, after a run in progress. A second call does nothing. */
   @Override
   public void close() {

@@ -138,6 +138,16 @@ record ModelFolder(
         .withFloatType(type)
         .withMetadata(Map.of("format", "pt"))
         .writeModel(folder, tensors);
+    writeDescription(folder, config, tokenizer, endOfText, type);
+  }
+
+  /** Writes {@code config.json} and the tokenizer's files. */
+  static void writeDescription(
+      Path folder,
+      ModelConfig config,
+      Optional<Tokenizer> tokenizer,
+      List<Integer> endOfText,
+      DType type) {
     ConfigJson.write(folder.resolve(CONFIG), HuggingFaceConfig.write(config, endOfText, type));
     tokenizer.ifPresent(found -> found.save(folder));
   }

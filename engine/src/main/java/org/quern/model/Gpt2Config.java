@@ -81,6 +81,26 @@ public record Gpt2Config(
         0.02f);
   }
 
+  /** These settings with another feed-forward size. */
+  public Gpt2Config withFeedForward(int size) {
+    return new Gpt2Config(
+        vocabularySize,
+        contextLength,
+        channels,
+        layers,
+        heads,
+        size,
+        activation,
+        epsilon,
+        embeddingDropout,
+        attentionDropout,
+        residualDropout,
+        scaleAttention,
+        scaleByLayer,
+        tiedHead,
+        initializerRange);
+  }
+
   /** These settings with one dropout probability everywhere. */
   public Gpt2Config withDropout(float probability) {
     return new Gpt2Config(

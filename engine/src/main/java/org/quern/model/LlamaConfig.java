@@ -128,4 +128,30 @@ public record LlamaConfig(
         true,
         0.02f);
   }
+
+  /** These settings with another probability of dropout on the attention's weights. */
+  public LlamaConfig withAttentionDropout(float probability) {
+    return new LlamaConfig(
+        family,
+        vocabularySize,
+        contextLength,
+        channels,
+        layers,
+        heads,
+        groups,
+        headSize,
+        feedForward,
+        activation,
+        epsilon,
+        ropeTheta,
+        ropeScaling,
+        queryKeyValueBias,
+        outputBias,
+        feedForwardBias,
+        queryKeyNorm,
+        windows,
+        probability,
+        tiedHead,
+        initializerRange);
+  }
 }

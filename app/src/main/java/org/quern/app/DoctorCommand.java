@@ -1,0 +1,110 @@
+package org.quern.app;
+
+import java.io.PrintWriter;
+import java.util.concurrent.Callable;
+import org.quern.Engine;
+import org.quern.EngineException;
+import org.quern.EngineOptions;
+import org.quern.exec.nativecpu.NativeKernels;
+import org.quern.exec.vector.VectorKernels;
+import org.quern.memory.AvailableMemory;
+import org.quern.memory.Bytes;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Spec;
+
+/** {@code quern doctor}. */
+@Command(
+    name = "doctor",
+    description = "Tells what the engine runs on here: what was chosen, why, how to change it.",
+    mixinStandardHelpOptions = true,
+    footer = {"", "Example:", "  quern doctor --max-isa scalar"})
+final class DoctorCommand implements Callable<Integer> {
+  @Spec private CommandSpec spec = CommandSpec.create();
+  @Mixin private EngineMixin engine = new EngineMixin();
+
+  @Override
+  public Integer call() {
+    PrintWriter out = spec.commandLine().getOut();
+    line(out, "Quern", Version.number());
+    line(
+        out,
+        "Java",
+        System.getProperty("java.vm.name")
+            + " "
+            + Runtime.version()
+            + " in "
+            + System.getProperty("java.home"));
+    line(
+        out,
+        "System",
+        System.getProperty("os.name")
+            + " "
+            + System.getProperty("os.version")
+            + ", "
+            + System.getProperty("os.arch"));
+    line(
+        out,
+        "Processors",
+        Runtime.getRuntime().availableProcessors()
+            + " for this process, a container's quota respected; --threads or QUERN_THREADS"
+            + " changes the number of threads");
+    memory(out);
+    nativeLibrary(out);
+    line(
+        out,
+        "Vector API",
+        VectorKernels.isAvailable()
+            ? VectorKernels.explanation()
+            : "not loaded; QUERN_VECTOR=1 or --backend vector loads it");
+    return conclusion(out);
+  }
+
+  private void memory(PrintWriter out) {
+    long budget = engine.options().memoryBudget().orElseGet(AvailableMemory::bytes);
+    line(
+        out,
+        "Memory",
+        Bytes.toString(AvailableMemory.bytes())
+            + " available, of which the engine may take "
+            + Bytes.toString(budget)
+            + "; --memory or QUERN_MEMORY changes that; the Java heap"
+            + " is "
+            + Bytes.toString(Runtime.getRuntime().maxMemory())
+            + " at most");
+  }
+
+  private static void nativeLibrary(PrintWriter out) {
+    NativeKernels kernels = NativeKernels.find();
+    line(out, "Native library", kernels.explanation());
+    kernels.attempts().forEach(attempt -> line(out, "", attempt));
+    if (kernels.isLoaded()) {
+      line(out, "  version", kernels.version());
+      line(
+          out,
+          "  instruction set",
+          kernels.bestTier().text()
+              + ": "
+              + kernels.tierExplanation()
+              + " --max-isa or QUERN_MAX_ISA limits it.");
+    }
+  }
+
+  private int conclusion(PrintWriter out) {
+    EngineOptions options = engine.options();
+    try (Engine open = Engine.open(options)) {
+      line(out, "Chosen", open.describe().summary());
+      return 0;
+    } catch (EngineException | org.quern.exec.ExecutionException e) {
+      line(out, "Chosen", "nothing: " + e.getMessage());
+      return 1;
+    } finally {
+      out.flush();
+    }
+  }
+
+  private static void line(PrintWriter out, String what, String text) {
+    out.printf("%-18s %s%n", what, text);
+  }
+}

@@ -1,0 +1,174 @@
+package org.quern.app;
+
+import java.io.PrintWriter;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Locale;
+import java.util.concurrent.Callable;
+import org.quern.Engine;
+import org.quern.Model;
+import org.quern.generate.Generation;
+import org.quern.generate.GenerationOptions;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
+
+/** {@code quern generate}. */
+@Command(
+    name = "generate",
+    description = "Continues a text with a model, printing it as it comes.",
+    mixinStandardHelpOptions = true,
+    footer = {
+      "",
+      "Example:",
+      "  quern generate models/stories260k 'Once upon a time' --temperature 0.8 --seed 7"
+    })
+final class GenerateCommand implements Callable<Integer> {
+  @Spec private CommandSpec spec = CommandSpec.create();
+  @Mixin private EngineMixin engine = new EngineMixin();
+
+  @Parameters(
+      index = "0",
+      paramLabel = "MODEL",
+      description = "A model's folder (config.json, model.safetensors, tokenizer.json) or a run's.")
+  private Path model = Path.of("");
+
+  @Parameters(
+      index = "1",
+      paramLabel = "PROMPT",
+      defaultValue = "Once upon a time",
+      description = "The text to continue; - reads it from the standard input.")
+  private String prompt = "";
+
+  @Option(
+      names = "--max-tokens",
+      paramLabel = "N",
+      defaultValue = "200",
+      description = "Most new tokens (default: ${DEFAULT-VALUE}).")
+  private int maxTokens;
+
+  @Option(
+      names = "--temperature",
+      paramLabel = "T",
+      defaultValue = "0",
+      description = "0 takes the likeliest token; 1 draws as the model says (default: 0).")
+  private float temperature;
+
+  @Option(
+      names = "--top-k",
+      paramLabel = "K",
+      defaultValue = "0",
+      description = "Draw among the K likeliest tokens; 0 for all.")
+  private int topK;
+
+  @Option(
+      names = "--top-p",
+      paramLabel = "P",
+      defaultValue = "1",
+      description = "Draw among the likeliest that together have this probability.")
+  private float topP;
+
+  @Option(
+      names = "--min-p",
+      paramLabel = "P",
+      defaultValue = "0",
+      description = "Leave out tokens below this share of the likeliest's probability.")
+  private float minP;
+
+  @Option(
+      names = "--repetition-penalty",
+      paramLabel = "R",
+      defaultValue = "1",
+      description = "Above 1 makes tokens that have occurred less likely.")
+  private float repetitionPenalty;
+
+  @Option(
+      names = "--beams",
+      paramLabel = "N",
+      defaultValue = "1",
+      description = "Beam search with so many sequences.")
+  private int beams;
+
+  @Option(
+      names = "--length-penalty",
+      paramLabel = "X",
+      defaultValue = "1",
+      description = "Of beam search: above 1 favours longer texts.")
+  private float lengthPenalty;
+
+  @Option(
+      names = "--seed",
+      paramLabel = "N",
+      defaultValue = "1337",
+      description = "Decides what is drawn (default: ${DEFAULT-VALUE}).")
+  private long seed;
+
+  @Option(
+      names = "--stop",
+      paramLabel = "TEXT",
+      description = "End before this text; may be given several times.")
+  private List<String> stopWords = List.of();
+
+  @Option(names = "--ignore-end", description = "Go on after the model's own end of text.")
+  private boolean ignoreEnd;
+
+  @Override
+  public Integer call() {
+    GenerationOptions options =
+        new GenerationOptions(
+            maxTokens,
+            temperature,
+            topK,
+            topP,
+            minP,
+            repetitionPenalty,
+            seed,
+            beams,
+            lengthPenalty,
+            stopWords,
+            !ignoreEnd);
+    String text = Input.text(prompt);
+    PrintWriter out = spec.commandLine().getOut();
+    PrintWriter err = spec.commandLine().getErr();
+    try (Engine open = engine.open();
+        Model loaded = open.load(ModelPath.resolve(model))) {
+      out.print(text);
+      out.flush();
+      Generation generation =
+          loaded.generate(
+              text,
+              options,
+              piece -> {
+                out.print(piece);
+                out.flush();
+                return !out.checkError();
+              });
+      out.println();
+      out.flush();
+      err.println(summary(generation));
+    }
+    return 0;
+  }
+
+  private static String summary(Generation generation) {
+    String end =
+        switch (generation.reason()) {
+          case LENGTH -> "";
+          case CONTEXT -> "; the model's context is full";
+          case END_OF_TEXT -> "; the model ended the text";
+          case STOP_WORD -> "; ended at a stop word";
+          case CANCELLED -> "; cancelled";
+        };
+    return String.format(
+        Locale.ROOT,
+        "[%d prompt tokens in %.3f s, %d new tokens, %.1f tokens/s%s]",
+        generation.promptTokens(),
+        generation.prefillSeconds(),
+        generation.ids().size(),
+        generation.tokensPerSecond(),
+        end);
+  }
+}

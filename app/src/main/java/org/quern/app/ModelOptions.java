@@ -1,0 +1,125 @@
+package org.quern.app;
+
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
+import org.quern.model.Gpt2Config;
+import org.quern.model.LlamaConfig;
+import org.quern.model.ModelConfig;
+import picocli.CommandLine.Option;
+
+/** Which model is trained: a preset or a family with sizes of one's own, or a folder. */
+final class ModelOptions {
+  @Option(
+      names = "--model",
+      paramLabel = "MODEL",
+      defaultValue = "gpt2-mini",
+      description =
+          "A new model: gpt2, llama, gpt2-mini, gpt2-124m, gpt2-355m, llama-mini, llama-15m or"
+              + " llama-135m; or the folder of one to train further (default: ${DEFAULT-VALUE}).")
+  private String model = "gpt2-mini";
+
+  @Option(names = "--layers", paramLabel = "N", description = "Number of layers.")
+  private @Nullable Integer layers;
+
+  @Option(names = "--heads", paramLabel = "N", description = "Number of attention heads.")
+  private @Nullable Integer heads;
+
+  @Option(names = "--kv-heads", paramLabel = "N", description = "Key/value heads (llama).")
+  private @Nullable Integer groups;
+
+  @Option(names = "--channels", paramLabel = "N", description = "Width of a layer.")
+  private @Nullable Integer channels;
+
+  @Option(
+      names = "--feed-forward",
+      paramLabel = "N",
+      description =
+          "Width inside the feed-forward layers (default: 4, or 8/3, times the channels).")
+  private @Nullable Integer feedForward;
+
+  @Option(
+      names = "--context",
+      paramLabel = "N",
+      description = "Tokens that the model sees at once.")
+  private @Nullable Integer context;
+
+  @Option(
+      names = "--dropout",
+      paramLabel = "P",
+      defaultValue = "0",
+      description = "Probability of dropout (default: 0).")
+  private float dropout;
+
+  /** The folder of a model that is trained further; empty for a new model. */
+  Optional<Path> folder() {
+    if (Presets.find(model) != null) {
+      return Optional.empty();
+    }
+    Path path = ModelPath.resolve(Path.of(model));
+    if (!Files.isDirectory(path)) {
+      throw new AppException(
+          "There is no model "
+              + model
+              + "; choose one of "
+              + Presets.list()
+              + ", or the folder of a model.");
+    }
+    return Optional.of(path);
+  }
+
+  /** Tokens in a row of a batch. */
+  int context(int most) {
+    Presets preset = Presets.find(model);
+    int usual = preset == null ? Math.min(most, 256) : preset.context;
+    int chosen = context == null ? Math.min(usual, most) : context;
+    if (chosen < 1 || chosen > most) {
+      throw new AppException(
+          "The context is "
+              + chosen
+              + " tokens; for this model choose one from 1 to "
+              + most
+              + ".");
+    }
+    return chosen;
+  }
+
+  /** The sizes of a new model. */
+  ModelConfig config(int vocabulary) {
+    Presets preset = Presets.find(model);
+    if (preset == null) {
+      throw new AppException("The model " + model + " is not a new one.");
+    }
+    int width = or(channels, preset.channels);
+    int depth = or(layers, preset.layers);
+    int headCount = or(heads, preset.heads);
+    int length = or(context, preset.context);
+    return switch (preset.family) {
+      case GPT2 -> gpt2(vocabulary, length, width, depth, headCount, or(feedForward, 4 * width));
+      case LLAMA -> {
+        int usual = width == preset.channels ? preset.feedForward : (width * 8 / 3 + 15) & -16;
+        int groupCount = or(groups, heads == null ? preset.groups : headCount);
+        yield llama(
+            vocabulary, length, width, depth, headCount, groupCount, or(feedForward, usual));
+      }
+    };
+  }
+
+  private ModelConfig gpt2(
+      int vocabulary, int length, int width, int depth, int headCount, int inner) {
+    Gpt2Config base = Gpt2Config.of(vocabulary, length, width, depth, headCount);
+    return base.withFeedForward(inner).withDropout(dropout);
+  }
+
+  private ModelConfig llama(
+      int vocabulary, int length, int width, int depth, int headCount, int groupCount, int inner) {
+    LlamaConfig config =
+        LlamaConfig.of(vocabulary, length, width, depth, headCount, groupCount, inner);
+    return dropout == 0 ? config : config.withAttentionDropout(dropout);
+  }
+
+  private static int or(@Nullable Integer given, int usual) {
+    return given == null ? usual : given;
+  }
+}

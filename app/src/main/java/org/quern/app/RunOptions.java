@@ -1,0 +1,151 @@
+package org.quern.app;
+
+import java.nio.file.Path;
+import java.util.OptionalLong;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Option;
+
+/** How long, how much at once, and where to. */
+final class RunOptions {
+  @Option(
+      names = "--steps",
+      paramLabel = "N",
+      description = "Updates of the parameters (default: as many as --minutes allow).")
+  private @Nullable Long steps;
+
+  @Option(
+      names = "--minutes",
+      paramLabel = "M",
+      defaultValue = "2",
+      description =
+          "Without --steps: about how long to train; the first steps are timed (default: 2).")
+  private double minutes;
+
+  @Option(
+      names = "--batch",
+      paramLabel = "N",
+      defaultValue = "16",
+      description = "Sequences at once (default: ${DEFAULT-VALUE}).")
+  private int batch;
+
+  @Option(
+      names = "--accumulate",
+      paramLabel = "N",
+      defaultValue = "1",
+      description = "Batches a step, as if they were one (default: 1).")
+  private int accumulation;
+
+  @Option(
+      names = "--random-windows",
+      description = "Draw windows of text with replacement, rather than each once an epoch.")
+  private boolean randomWindows;
+
+  @Option(
+      names = "--seed",
+      paramLabel = "N",
+      defaultValue = "1337",
+      description = "Decides weights, order of text and dropout (default: ${DEFAULT-VALUE}).")
+  private long seed;
+
+  @Option(
+      names = "--eval-every",
+      paramLabel = "STEPS",
+      description = "Steps between evaluations (default: a tenth of all; 0 for the end alone).")
+  private @Nullable Long evaluationInterval;
+
+  @Option(
+      names = "--eval-batches",
+      paramLabel = "N",
+      defaultValue = "20",
+      description = "Batches of an evaluation before the last, which takes all (default: 20).")
+  private long evaluationBatches;
+
+  @Option(
+      names = "--checkpoint-every",
+      paramLabel = "STEPS",
+      description = "Steps between checkpoints (default: a quarter of all; 0 for the end alone).")
+  private @Nullable Long checkpointInterval;
+
+  @Option(
+      names = "--sample-every",
+      paramLabel = "STEPS",
+      description = "Steps between samples of text (default: a quarter of all; 0 for none).")
+  private @Nullable Long sampleInterval;
+
+  @Option(
+      names = "--prompt",
+      paramLabel = "TEXT",
+      description = "What samples begin with (default: the start of the held-out text).")
+  private @Nullable String prompt;
+
+  @Option(
+      names = "--out",
+      paramLabel = "FOLDER",
+      description = "The run's folder (default: a new one in runs).")
+  private @Nullable Path out;
+
+  @Nullable Path out() {
+    return out;
+  }
+
+  OptionalLong givenSteps() {
+    Long given = steps;
+    return given == null ? OptionalLong.empty() : OptionalLong.of(given);
+  }
+
+  /** Replaces the steps by those of a run that is resumed, or by those given anew. */
+  void overrideSteps(long begun, OptionalLong anew) {
+    steps = anew.orElse(begun);
+  }
+
+  double minutes() {
+    if (!(minutes > 0 && minutes < 1e6)) {
+      throw new AppException(
+          "The time is " + minutes + " minutes; choose a positive number, such as 2.");
+    }
+    return minutes;
+  }
+
+  int batch() {
+    if (batch < 1) {
+      throw new AppException("The batch is " + batch + "; choose 1 or more sequences.");
+    }
+    return batch;
+  }
+
+  int accumulation() {
+    return accumulation;
+  }
+
+  boolean randomWindows() {
+    return randomWindows;
+  }
+
+  long seed() {
+    return seed;
+  }
+
+  long evaluationInterval(long all) {
+    return or(evaluationInterval, Math.max(1, all / 10));
+  }
+
+  long evaluationBatches() {
+    return evaluationBatches;
+  }
+
+  long checkpointInterval(long all) {
+    return or(checkpointInterval, Math.max(1, all / 4));
+  }
+
+  long sampleInterval(long all) {
+    return or(sampleInterval, Math.max(1, all / 4));
+  }
+
+  @Nullable String prompt() {
+    return prompt;
+  }
+
+  private static long or(@Nullable Long given, long usual) {
+    return given == null ? usual : given;
+  }
+}
