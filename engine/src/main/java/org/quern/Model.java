@@ -6,6 +6,7 @@ import java.util.Optional;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
+import org.quern.data.BatchSource;
 import org.quern.exec.Backend;
 import org.quern.exec.ModelMemory;
 import org.quern.generate.Decoder;
@@ -17,6 +18,10 @@ import org.quern.ir.DType;
 import org.quern.model.CausalLanguageModel;
 import org.quern.model.ModelConfig;
 import org.quern.text.Tokenizer;
+import org.quern.train.Trainer;
+import org.quern.train.TrainingListener;
+import org.quern.train.TrainingOptions;
+import org.quern.train.TrainingResult;
 
 /**
  * A language model on an engine: its weights, and what can be done with them. Thread-safe; runs
@@ -145,6 +150,46 @@ public final class Model implements AutoCloseable {
   private void giveBack(Decoder decoder) {
     if (decoder.isCancelled() || !memory.isOpen() || !idle.compareAndSet(null, decoder)) {
       decoder.close();
+    }
+  }
+
+  /**
+   * A trainer of this model, not yet started. Its checkpoints are folders that {@link Engine#load}
+   * reads.
+   *
+   * @param source what is trained on; it decides batch and time
+   * @param validation held-out text, if there is any
+   */
+  public Trainer trainer(
+      BatchSource source,
+      Optional<BatchSource> validation,
+      TrainingOptions options,
+      TrainingListener listener) {
+    TrainingListener saver =
+        new TrainingListener() {
+          @Override
+          public void onSave(Path folder) {
+            ModelFolder.writeDescription(folder, config(), tokenizer, endOfText, DType.F32);
+          }
+        };
+    return new Trainer(
+        backend(),
+        architecture,
+        memory,
+        source,
+        validation,
+        options,
+        TrainingListener.all(saver, listener));
+  }
+
+  /**
+   * Trains this model to the end of the options' steps.
+   *
+   * @param source what is trained on; it decides batch and time
+   */
+  public TrainingResult train(BatchSource source, TrainingOptions options) {
+    try (Trainer trainer = trainer(source, Optional.empty(), options, TrainingListener.NONE)) {
+      return trainer.train();
     }
   }
 
