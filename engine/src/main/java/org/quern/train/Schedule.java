@@ -3,7 +3,7 @@ package org.quern.train;
 /**
  * The learning rate of each step. All begin with a linear warm-up as nanoGPT's: step {@code s},
  * counted from 0, of {@code w} has {@code peak · (s + 1) / (w + 1)}, so that step {@code w} is the
- * first at the peak. From {@link #end} on, the rate is the floor.
+ * first at the peak. From a schedule's end on, the rate is the floor.
  */
 public sealed interface Schedule {
   /** The learning rate of a step, counted from 0. */

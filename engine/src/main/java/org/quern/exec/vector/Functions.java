@@ -32,9 +32,9 @@ final class Functions {
   private Functions() {}
 
   /**
-   * {@code to = exp(from - shift)}, within 2 ulp: Cody and Waite's reduction to |r| <= ln(2) / 2,
-   * and the polynomial of Cephes' {@code expf}. Right for infinities, NaN, overflow and denormal
-   * results.
+   * {@code to = exp(from - shift)}, within 2 ulp: Cody and Waite's reduction to {@code |r| <= ln(2)
+   * / 2}, and the polynomial of Cephes' {@code expf}. Right for infinities, NaN, overflow and
+   * denormal results.
    *
    * @param bytes whole vectors
    */
