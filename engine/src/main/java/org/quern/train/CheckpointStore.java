@@ -159,7 +159,8 @@ final class CheckpointStore implements AutoCloseable {
 
   private TrainingException failure(long step, @Nullable String reason, Exception cause) {
     String why = reason == null ? cause.getClass().getSimpleName() : reason;
-    boolean full = why.toLowerCase(Locale.ROOT).contains("no space left");
+    String lower = why.toLowerCase(Locale.ROOT);
+    boolean full = lower.contains("no space left") || lower.contains("disk is full");
     return new TrainingException(
         "The checkpoint of step "
             + step
@@ -170,9 +171,11 @@ final class CheckpointStore implements AutoCloseable {
         cause);
   }
 
-  /** A folder of this name is a damaged checkpoint that the training has been resumed before. */
+  /** A checkpoint of this name is a damaged one, from before which the training went on. */
   private void makeRoom(Path folder) throws IOException {
-    if (Files.exists(folder) && !Files.exists(folder.resolve(CheckpointState.FILE))) {
+    if (Files.exists(folder)
+        && !Files.exists(folder.resolve(Checkpoint.DONE))
+        && !isLeftover(folder)) {
       throw new TrainingException(
           "The folder "
               + folder

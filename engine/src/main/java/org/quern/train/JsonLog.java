@@ -73,25 +73,24 @@ public final class JsonLog implements AutoCloseable {
     }
   }
 
-  /** Where the lines of the steps up to the given one end, in bytes. */
+  /** Where the whole lines of the steps up to the given one end, in bytes. */
   private static long endOf(Path file, long step) throws IOException {
+    long size = Files.size(file);
     long end = 0;
     try (BufferedReader reader = Files.newBufferedReader(file, StandardCharsets.ISO_8859_1)) {
       for (String text = reader.readLine(); text != null; text = reader.readLine()) {
-        Entry entry;
+        long next = end + text.length() + 1;
         try {
-          entry = parse(file, text);
+          if (next > size || parse(file, text).step() > step) {
+            return end;
+          }
         } catch (FormatException cutOff) {
           return end;
         }
-        if (entry.step() > step) {
-          return end;
-        }
-        end += text.length() + 1;
+        end = next;
       }
     }
-    // A last line without its end would run into the next.
-    return Files.size(file) < end ? end - 1 : end;
+    return end;
   }
 
   /**

@@ -56,12 +56,17 @@ final class TrainingFixture implements AutoCloseable {
     return LlamaConfig.of(TOKENIZER.vocabularySize(), 32, 32, 2, 4, 2, 64);
   }
 
+  /** With one worker, since tests commonly run beside each other. */
   static TrainingFixture open(String backend, ModelConfig config) {
+    return open(backend, config, 1);
+  }
+
+  static TrainingFixture open(String backend, ModelConfig config, int threads) {
     Engine engine =
         Engine.open(
             EngineOptions.defaults()
                 .requireBackend(backend)
-                .withThreads(2)
+                .withThreads(threads)
                 .withMemoryBudget(256 << 20));
     return new TrainingFixture(engine, engine.create(config, TOKENIZER, 5));
   }
@@ -91,14 +96,7 @@ final class TrainingFixture implements AutoCloseable {
       Optional<BatchSource> validation,
       TrainingOptions options,
       TrainingListener listener) {
-    return new Trainer(
-        model.backend(),
-        model.architecture(),
-        model.memory(),
-        source,
-        validation,
-        options,
-        listener);
+    return model.trainer(source, validation, options, listener);
   }
 
   /** All weights, gaps included. */
@@ -109,6 +107,17 @@ final class TrainingFixture implements AutoCloseable {
   float[] copy(Region region) {
     MemorySegment segment = model.memory().segment(region);
     return segment.toArray(ValueLayout.JAVA_FLOAT);
+  }
+
+  /** A region's contents, or nothing where it has not been allocated. */
+  float[] copyIfThere(Region region) {
+    return model.memory().has(region) ? copy(region) : new float[0];
+  }
+
+  /** Puts back what {@link #copyIfThere} gave; zeros for nothing. */
+  void paste(Region region, float[] values) {
+    MemorySegment target = model.memory().segment(region).fill((byte) 0);
+    MemorySegment.copy(values, 0, target, ValueLayout.JAVA_FLOAT, 0, values.length);
   }
 
   @Override
