@@ -91,7 +91,8 @@ class AccumulationTest {
     try (TrainingFixture fixture = TrainingFixture.open(backend, config)) {
       float[] before = fixture.weights();
       Plan plan =
-          TrainingProgram.plan(fixture.model.architecture(), new Ragged(batch), options.optimizer());
+          TrainingProgram.plan(
+              fixture.model.architecture(), new Ragged(batch), options.optimizer());
       float[] gradients;
       float loss;
       try (TrainingProgram program =
@@ -108,8 +109,7 @@ class AccumulationTest {
         gradients = fixture.copy(Region.FIRST_MOMENTS);
       }
       try (Trainer trainer =
-          fixture.trainer(
-              new Ragged(batch), Optional.empty(), options, TrainingListener.NONE)) {
+          fixture.trainer(new Ragged(batch), Optional.empty(), options, TrainingListener.NONE)) {
         assertThat(trainer.train().loss()).isEqualTo(loss);
       }
       return new Step(loss, gradients, fixture.weights());

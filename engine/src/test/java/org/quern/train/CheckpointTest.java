@@ -126,8 +126,11 @@ class CheckpointTest {
         Model model = fixture.engine.load(checkpoint(4))) {
       assertThat(model.config()).isEqualTo(CONFIG);
       assertThat(model.tokenizer()).isPresent();
-      assertThat(model.memory().segment(Region.PARAMETERS).mismatch(
-              MemorySegment.ofArray(trained.weights())))
+      assertThat(
+              model
+                  .memory()
+                  .segment(Region.PARAMETERS)
+                  .mismatch(MemorySegment.ofArray(trained.weights())))
           .isEqualTo(-1);
     }
   }
@@ -204,8 +207,7 @@ class CheckpointTest {
     assertThat(steps()).containsExactly(4L);
     train(options(5), true);
     assertThat(names(folder))
-        .containsExactly(
-            ".lock", "checkpoint-4", "checkpoint-5", "checkpoint-500", JsonLog.FILE);
+        .containsExactly(".lock", "checkpoint-4", "checkpoint-5", "checkpoint-500", JsonLog.FILE);
     assertThat(names(checkpoint(5)))
         .containsExactly(
             "DONE",

@@ -14,11 +14,7 @@ import org.quern.exec.CancelledException;
 class EvaluatorTest {
   private static Evaluator evaluator(TrainingFixture fixture, int batch, int time) {
     return new Evaluator(
-        fixture.model.backend(),
-        fixture.model.architecture(),
-        fixture.model.memory(),
-        batch,
-        time);
+        fixture.model.backend(), fixture.model.architecture(), fixture.model.memory(), batch, time);
   }
 
   @ParameterizedTest

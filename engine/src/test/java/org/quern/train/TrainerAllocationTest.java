@@ -61,8 +61,7 @@ class TrainerAllocationTest {
   @ParameterizedTest
   @MethodSource("org.quern.train.TrainingFixture#backends")
   void aHundredStepsAllocateNothing(String backend) {
-    try (TrainingFixture fixture =
-        TrainingFixture.open(backend, TrainingFixture.gpt2(0.1f), 2)) {
+    try (TrainingFixture fixture = TrainingFixture.open(backend, TrainingFixture.gpt2(0.1f), 2)) {
       Counter counter = new Counter();
       assertThat(counter.workers).as("workers beside the caller").hasSize(1);
       try (Trainer trainer =

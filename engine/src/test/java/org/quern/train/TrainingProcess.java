@@ -82,8 +82,7 @@ final class TrainingProcess {
     Gpt2Config config =
         Gpt2Config.of(TrainingFixture.TOKENIZER.vocabularySize(), 32, 128, 2, 4).withDropout(0.1f);
     for (int cycle = 1; cycle <= count; cycle++) {
-      TrainingFixture fixture =
-          TrainingFixture.open(TrainingFixture.anyBackend(), config, 2);
+      TrainingFixture fixture = TrainingFixture.open(TrainingFixture.anyBackend(), config, 2);
       try (fixture;
           Trainer trainer =
               fixture.trainer(

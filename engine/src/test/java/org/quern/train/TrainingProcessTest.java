@@ -38,7 +38,9 @@ class TrainingProcessTest {
     assertThat(resumed.getLast()).isBetween(2L * KILLS, TrainingProcess.STEPS - 1L);
     for (String file : List.of("model.safetensors", CheckpointStore.TRAINING, "training.json")) {
       String last = "checkpoint-" + TrainingProcess.STEPS + "/" + file;
-      assertThat(Files.mismatch(killed.resolve(last), straight.resolve(last))).as(file).isEqualTo(-1);
+      assertThat(Files.mismatch(killed.resolve(last), straight.resolve(last)))
+          .as(file)
+          .isEqualTo(-1);
     }
     List<JsonLog.Entry> log = JsonLog.read(killed.resolve(JsonLog.FILE));
     assertThat(log)
@@ -53,8 +55,7 @@ class TrainingProcessTest {
                 .toList());
     try (var left = Files.list(killed)) {
       assertThat(left.map(path -> path.getFileName().toString()))
-          .containsExactlyInAnyOrder(
-              ".lock", JsonLog.FILE, "checkpoint-200", "checkpoint-198");
+          .containsExactlyInAnyOrder(".lock", JsonLog.FILE, "checkpoint-200", "checkpoint-198");
     }
   }
 
