@@ -68,6 +68,7 @@ class EvaluatorTest {
   }
 
   @Test
+  @SuppressWarnings("try") // closes twice on purpose
   void canBeCancelled() {
     try (TrainingFixture fixture = TrainingFixture.open(TrainingFixture.gpt2(0));
         Evaluator evaluator = evaluator(fixture, 2, 16)) {

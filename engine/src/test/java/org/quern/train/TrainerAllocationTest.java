@@ -8,12 +8,17 @@ import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.quern.model.Gpt2Config;
+import org.quern.model.ModelConfig;
 
 class TrainerAllocationTest {
   private static final int MEASURED = 100;
 
+  private static final ModelConfig SMALL =
+      Gpt2Config.of(TrainingFixture.TOKENIZER.vocabularySize(), 16, 32, 1, 2).withDropout(0.1f);
+
   /** Within these the JVM must have compiled what it runs. */
-  private static final int LIMIT = 6_000;
+  private static final int LIMIT = 4_000;
 
   /**
    * Reads the JVM's own counters, which allocates nothing itself, and ends the training after a
@@ -61,7 +66,7 @@ class TrainerAllocationTest {
   @ParameterizedTest
   @MethodSource("org.quern.train.TrainingFixture#backends")
   void aHundredStepsAllocateNothing(String backend) {
-    try (TrainingFixture fixture = TrainingFixture.open(backend, TrainingFixture.gpt2(0.1f), 2)) {
+    try (TrainingFixture fixture = TrainingFixture.open(backend, SMALL, 2)) {
       Counter counter = new Counter();
       assertThat(counter.workers).as("workers beside the caller").hasSize(1);
       try (Trainer trainer =
