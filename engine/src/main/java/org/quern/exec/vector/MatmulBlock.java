@@ -185,6 +185,10 @@ final class MatmulBlock {
       boolean add,
       long bias,
       long biasRow) {
+    if (rows == ROWS && outRow == 4) {
+      finishTransposed(tile, columns, out, outColumn, add, bias, biasRow);
+      return;
+    }
     for (long j = 0; j < columns; j++) {
       long from = tile + 4 * j;
       long to = out + j * outColumn;
@@ -200,6 +204,38 @@ final class MatmulBlock {
         from += PANEL_ROW;
         to += outRow;
       }
+    }
+  }
+
+  /** {@link #finish} for a whole tile whose rows become columns. */
+  private static void finishTransposed(
+      long tile, long columns, long out, long outColumn, boolean add, long bias, long biasRow) {
+    boolean zero = !add && bias == 0;
+    for (long j = 0; j < columns; j++) {
+      long from = tile + 4 * j;
+      long to = out + j * outColumn;
+      long base = add ? to : bias + (4 - biasRow) * j;
+      long baseRow = add ? 4 : biasRow;
+      float v0 = Memory.getFloat(from);
+      float v1 = Memory.getFloat(from + PANEL_ROW);
+      float v2 = Memory.getFloat(from + 2 * PANEL_ROW);
+      float v3 = Memory.getFloat(from + 3 * PANEL_ROW);
+      float v4 = Memory.getFloat(from + 4 * PANEL_ROW);
+      float v5 = Memory.getFloat(from + 5 * PANEL_ROW);
+      if (!zero) {
+        v0 += Memory.getFloat(base);
+        v1 += Memory.getFloat(base + baseRow);
+        v2 += Memory.getFloat(base + 2 * baseRow);
+        v3 += Memory.getFloat(base + 3 * baseRow);
+        v4 += Memory.getFloat(base + 4 * baseRow);
+        v5 += Memory.getFloat(base + 5 * baseRow);
+      }
+      Memory.setFloat(to, v0);
+      Memory.setFloat(to + 4, v1);
+      Memory.setFloat(to + 8, v2);
+      Memory.setFloat(to + 12, v3);
+      Memory.setFloat(to + 16, v4);
+      Memory.setFloat(to + 20, v5);
     }
   }
 }

@@ -21,8 +21,8 @@ final class MatmulKernel implements VectorKernel {
   /** Rows of out up to which b is streamed past a instead. */
   private static final long FEW_ROWS = 8;
 
-  /** The depth of a block: a panel of this depth stays in the first-level cache. */
-  static final long DEPTH = 384;
+  /** The depth of a block: deeper ones write out less often, and their panels still stay close. */
+  static final long DEPTH = 768;
 
   private static final long PANELS_BYTES = 1L << 20;
   private static final long ROWS_BYTES = 1L << 19;
@@ -284,6 +284,13 @@ final class MatmulKernel implements VectorKernel {
       long high = Math.min(ROWS, rows - i);
       for (long p = 0; p < depth; p++) {
         long source = from + i * row + p * step;
+        if (high == ROWS && row == 4) {
+          Memory.setLong(to, Memory.getLong(source));
+          Memory.setLong(to + 8, Memory.getLong(source + 8));
+          Memory.setLong(to + 16, Memory.getLong(source + 16));
+          to += 4 * ROWS;
+          continue;
+        }
         for (long l = 0; l < high; l++) {
           Memory.setInt(to + 4 * l, Memory.getInt(source + l * row));
         }

@@ -18,6 +18,14 @@ final class MatmulTile {
   static final int ROWS = 6;
   static final int COLUMNS = 2 * Lanes.COUNT;
 
+  /**
+   * No address and no stride has more bits than these; the compiler, once told so, sees that no sum
+   * of them leaves the segment, and leaves out the checks in the loop.
+   */
+  private static final long ADDRESS = (1L << 61) - 1;
+
+  private static final long STRIDE = (1L << 31) - 1;
+
   private MatmulTile() {}
 
   /**
@@ -40,12 +48,12 @@ final class MatmulTile {
       long out,
       long outRow,
       long base) {
-    long a0 = a;
-    long a1 = a + Math.min(1, rows - 1) * aRow;
-    long a2 = a + Math.min(2, rows - 1) * aRow;
-    long a3 = a + Math.min(3, rows - 1) * aRow;
-    long a4 = a + Math.min(4, rows - 1) * aRow;
-    long a5 = a + Math.min(5, rows - 1) * aRow;
+    long a0 = a & ADDRESS;
+    long a1 = (a + Math.min(1, rows - 1) * aRow) & ADDRESS;
+    long a2 = (a + Math.min(2, rows - 1) * aRow) & ADDRESS;
+    long a3 = (a + Math.min(3, rows - 1) * aRow) & ADDRESS;
+    long a4 = (a + Math.min(4, rows - 1) * aRow) & ADDRESS;
+    long a5 = (a + Math.min(5, rows - 1) * aRow) & ADDRESS;
     FloatVector c00 = FloatVector.zero(FLOATS);
     FloatVector c01 = FloatVector.zero(FLOATS);
     FloatVector c10 = FloatVector.zero(FLOATS);
@@ -58,10 +66,13 @@ final class MatmulTile {
     FloatVector c41 = FloatVector.zero(FLOATS);
     FloatVector c50 = FloatVector.zero(FLOATS);
     FloatVector c51 = FloatVector.zero(FLOATS);
+    long panel = b & ADDRESS;
+    long aPositive = aStep & STRIDE;
+    long bPositive = bStep & STRIDE;
     int count = (int) depth;
     for (int p = 0; p < count; p++) {
-      long at = p * aStep;
-      long row = b + p * bStep;
+      long at = p * aPositive;
+      long row = panel + p * bPositive;
       FloatVector b0 = FloatVector.fromMemorySegment(FLOATS, ALL, row, ORDER);
       FloatVector b1 = FloatVector.fromMemorySegment(FLOATS, ALL, row + BYTES, ORDER);
       FloatVector a0v = FloatVector.broadcast(FLOATS, ALL.get(FLOAT, a0 + at));
