@@ -21,16 +21,13 @@ import org.quern.exec.Executable;
 import org.quern.exec.LinkedMemory;
 import org.quern.exec.ModelMemory;
 import org.quern.ir.Graph;
-import org.quern.ir.Parameter;
 import org.quern.ir.Region;
-import org.quern.ir.Value;
-import org.quern.ir.op.AdamW;
-import org.quern.ir.op.GradientNorm;
 import org.quern.model.CausalLanguageModel;
 import org.quern.model.Gpt2Config;
 import org.quern.model.LanguageModelGraphs;
 import org.quern.model.Pass;
 import org.quern.plan.Plan;
+import org.quern.train.Optimizer;
 
 /**
  * A whole training step of GPT-2, F32: forward, backward, gradient norm and AdamW, on random
@@ -43,6 +40,8 @@ import org.quern.plan.Plan;
 @Measurement(iterations = 5)
 @Fork(1)
 public class TrainingStepBenchmark {
+  private static final Optimizer OPTIMIZER = new Optimizer.AdamW(0.9f, 0.95f, 1e-8f, 0.1f);
+
   /** The number of workers. */
   @Param("2")
   public int threads;
@@ -73,14 +72,10 @@ public class TrainingStepBenchmark {
         CausalLanguageModel.of(Gpt2Config.of(sizes[0], sizes[1], sizes[2], sizes[3], sizes[4]));
     Graph graph =
         LanguageModelGraphs.training(
-            gpt2, shape[0], shape[1], TrainingStepBenchmark::appendOptimizer);
+            gpt2, shape[0], shape[1], OPTIMIZER::append);
 
     engine = new NativeEngine(threads);
     memory = engine.backend().allocate("benchmark", graph.layout());
-    for (Region region :
-        new Region[] {Region.GRADIENTS, Region.FIRST_MOMENTS, Region.SECOND_MOMENTS}) {
-      memory.allocate(region);
-    }
     executable = engine.backend().link(Plan.of(graph), LinkedMemory.of(memory));
 
     Random random = new Random(1);
@@ -98,15 +93,6 @@ public class TrainingStepBenchmark {
     executable.step().learningRate(1e-4f);
     executable.step().maxNorm(1);
     executable.step().lossScale(1f / (shape[0] * shape[1]));
-  }
-
-  private static void appendOptimizer(Graph graph) {
-    Value norm = GradientNorm.apply(graph);
-    AdamW decaying = new AdamW(0.9f, 0.95f, 1e-8f, 0.1f);
-    AdamW plain = new AdamW(0.9f, 0.95f, 1e-8f, 0);
-    for (Parameter parameter : graph.layout().parameters()) {
-      (parameter.decays() ? decaying : plain).apply(graph, parameter.name(), norm);
-    }
   }
 
   private static int[] numbers(String text) {
