@@ -66,11 +66,17 @@ public final class CaseGraph {
   public static CaseGraph of(OperationCase row) {
     CaseGraph made = new CaseGraph(row, false);
     for (Node node : made.graph.nodes()) {
-      for (int index = 0; index < node.outputs().size(); index++) {
-        made.graph.output(node.id() + "." + index, node.output(index));
+      boolean runs = row.step().update || !node.onUpdate();
+      for (int index = 0; runs && index < node.outputs().size(); index++) {
+        made.graph.output(node + " output " + index, node.output(index));
       }
     }
     return made;
+  }
+
+  /** The graph as the case says; it names its outputs itself. */
+  static CaseGraph ofBody(OperationCase row) {
+    return new CaseGraph(row, false);
   }
 
   /**
@@ -153,14 +159,10 @@ public final class CaseGraph {
     return all;
   }
 
-  /** What to compare after a run: all that nodes make, and the operands that they update. */
+  /** What to compare after a run: the outputs, and the operands that nodes update. */
   public Map<String, Value> results() {
-    Map<String, Value> results = new LinkedHashMap<>();
+    Map<String, Value> results = new LinkedHashMap<>(graph.outputs());
     for (Node node : graph.nodes()) {
-      boolean runs = row.step().update || !node.onUpdate();
-      for (int index = 0; runs && index < node.outputs().size(); index++) {
-        results.put(node + " output " + index, node.output(index));
-      }
       for (int index = 0; index < node.inputs().size(); index++) {
         Value input = node.input(index);
         if (node.op().updates(index) && !input.isNone()) {
@@ -171,9 +173,9 @@ public final class CaseGraph {
     return results;
   }
 
-  /** An interpreter with everything written that the case starts from. */
-  ReferenceInterpreter interpreter() {
-    ReferenceInterpreter interpreter = new ReferenceInterpreter(graph);
+  /** An interpreter with everything written that the case starts from; {@code rounded} to F32. */
+  ReferenceInterpreter interpreter(boolean rounded) {
+    ReferenceInterpreter interpreter = new ReferenceInterpreter(graph, rounded);
     for (Value value : written()) {
       float[] numbers = contents(value.name());
       interpreter.write(value, index -> numbers[index]);
@@ -191,7 +193,7 @@ public final class CaseGraph {
 
   /** What the reference makes of the case. */
   public ReferenceInterpreter reference(ReferenceStep step) {
-    ReferenceInterpreter interpreter = interpreter();
+    ReferenceInterpreter interpreter = interpreter(false);
     interpreter.run(step);
     return interpreter;
   }

@@ -34,12 +34,22 @@ import org.quern.ir.op.Sgd;
  */
 public final class ReferenceInterpreter {
   private final Graph graph;
+  private final boolean rounded;
   private final Map<Region, Tensor> modelRegions = new EnumMap<>(Region.class);
   private final Map<Integer, Tensor> tensors = new HashMap<>();
 
   /** An interpreter with memory of its own; parameters, inputs and caches start as zero. */
   public ReferenceInterpreter(Graph graph) {
+    this(graph, false);
+  }
+
+  /**
+   * An interpreter that may round to F32 whatever a node makes: the least that any F32 backend does,
+   * and so a measure of the error to expect from one.
+   */
+  public ReferenceInterpreter(Graph graph, boolean rounded) {
     this.graph = graph;
+    this.rounded = rounded;
     Shape all = Shape.of(Math.toIntExact(graph.layout().elements()));
     for (Region region : Region.values()) {
       if (region.isModel()) {
@@ -102,6 +112,18 @@ public final class ReferenceInterpreter {
         tensors.put(output.id(), allocate(output.shape(), Double.NaN));
       }
       run(node, new Operands(tensors(node.inputs()), tensors(node.outputs()), step));
+      if (rounded) {
+        round(node);
+      }
+    }
+  }
+
+  private void round(Node node) {
+    tensors(node.outputs()).forEach(Tensor::round);
+    for (int index = 0; index < node.inputs().size(); index++) {
+      if (node.op().updates(index)) {
+        tensor(node.input(index)).round();
+      }
     }
   }
 

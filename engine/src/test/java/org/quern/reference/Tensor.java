@@ -77,6 +77,13 @@ public final class Tensor {
     bounds[offset + index] = bound;
   }
 
+  /** Rounds all elements to F32. */
+  void round() {
+    for (int index = 0; index < size(); index++) {
+      values[offset + index] = (float) get(index);
+    }
+  }
+
   /** Writes a caller's element, which carries no error. */
   void write(int index, double value) {
     set(index, value, 0);
