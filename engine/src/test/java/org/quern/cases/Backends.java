@@ -1,11 +1,19 @@
 package org.quern.cases;
 
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.function.BiFunction;
+import java.util.stream.Stream;
 import org.quern.exec.Backend;
+import org.quern.exec.CpuBackend;
 import org.quern.exec.nativecpu.NativeKernels;
 import org.quern.exec.nativecpu.NativeTier;
+import org.quern.exec.vector.VectorWalker;
 import org.quern.memory.SlabAllocator;
 
 /** Every backend and tier that this machine can run. */
@@ -22,22 +30,70 @@ final class Backends {
     }
   }
 
+  private static final String LIBRARY = "quern.native.library";
+
   private Backends() {}
 
-  /** Each native tier up to the best that there is. */
+  /** The Vector API, each native tier up to the best that there is, and the emulated one. */
   static List<Choice> available() {
     List<Choice> choices = new ArrayList<>();
     NativeKernels kernels = NativeKernels.find();
     if (kernels.isLoaded()) {
       for (NativeTier tier : NativeTier.values()) {
         if (tier.compareTo(kernels.bestTier()) <= 0) {
-          choices.add(
-              new Choice(
-                  "native " + tier.text(),
-                  (threads, allocator) -> kernels.open(tier, threads, allocator)));
+          choices.add(choice("native " + tier.text(), kernels, tier));
         }
       }
+      if (kernels.bestTier() != NativeTier.AVX512) {
+        emulated().ifPresent(emulated -> choices.add(choice("native avx512 emulated", emulated, NativeTier.AVX512)));
+      }
     }
+    choices.add(
+        new Choice(
+            "vector",
+            (threads, allocator) ->
+                new CpuBackend(
+                    "vector",
+                    VectorWalker.lanes() + " lanes",
+                    NativeTier.SCALAR.ordinal(),
+                    new VectorWalker(),
+                    threads,
+                    allocator)));
     return choices;
+  }
+
+  private static Choice choice(String name, NativeKernels kernels, NativeTier tier) {
+    return new Choice(name, (threads, allocator) -> kernels.open(tier, threads, allocator));
+  }
+
+  /** The library of {@code make emulated}, whose widest tier runs on any CPU, unless it is stale. */
+  private static Optional<NativeKernels> emulated() {
+    Path folder = Path.of(System.getProperty("basedir", "")).toAbsolutePath().resolveSibling("native");
+    Path library = folder.resolve("target/emulated/libquern.so");
+    if (!Files.exists(library) || modified(library) < newestSource(folder.resolve("src"))) {
+      return Optional.empty();
+    }
+    System.setProperty(LIBRARY, library.toString());
+    try {
+      return Optional.of(NativeKernels.find()).filter(NativeKernels::isLoaded);
+    } finally {
+      System.clearProperty(LIBRARY);
+    }
+  }
+
+  private static long newestSource(Path folder) {
+    try (Stream<Path> files = Files.walk(folder)) {
+      return files.filter(Files::isRegularFile).mapToLong(Backends::modified).max().orElse(0);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  private static long modified(Path file) {
+    try {
+      return Files.getLastModifiedTime(file).toMillis();
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
   }
 }

@@ -64,9 +64,17 @@ public final class CaseGraph {
 
   /** The graph as the case says, with all that nodes make kept as outputs. */
   public static CaseGraph of(OperationCase row) {
-    CaseGraph made = new CaseGraph(row, false);
+    return withOutputs(new CaseGraph(row, false));
+  }
+
+  /** The same, but each F32 input comes from a node, so that it lies among the activations. */
+  static CaseGraph ofActivations(OperationCase row) {
+    return withOutputs(new CaseGraph(row, true));
+  }
+
+  private static CaseGraph withOutputs(CaseGraph made) {
     for (Node node : made.graph.nodes()) {
-      boolean runs = row.step().update || !node.onUpdate();
+      boolean runs = made.row.step().update || !node.onUpdate();
       for (int index = 0; runs && index < node.outputs().size(); index++) {
         made.graph.output(node + " output " + index, node.output(index));
       }

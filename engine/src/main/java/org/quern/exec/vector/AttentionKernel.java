@@ -56,10 +56,6 @@ final class AttentionKernel implements VectorKernel {
       long head = item / tiles % h;
       long row = item % tiles * high;
       int start = start(record, sequence);
-      if (start < 0 || badPosition(record, start)) {
-        return Fields.badIndex(
-            scratch, sequence * t, start < 0 ? start : start + t - 1, Fields.integer(record, 9));
-      }
       if (t <= FEW_ROWS) {
         row(record, scratch, sequence, head, row, start);
       } else {
@@ -72,12 +68,6 @@ final class AttentionKernel implements VectorKernel {
   private static int start(long record, long sequence) {
     long starts = Fields.pointer(record, 5);
     return starts == 0 ? 0 : Memory.getInt(starts + 4 * sequence);
-  }
-
-  private static boolean badPosition(long record, long start) {
-    return Fields.pointer(record, 5) != 0
-        && Fields.integer(record, 11) != 0
-        && start + Fields.integer(record, 1) > Fields.integer(record, 9);
   }
 
   /** Query rows of a tile, whole tiles of {@link MatmulTile}: as the scratch allows. */

@@ -1,6 +1,7 @@
 package org.quern.exec.vector;
 
 import static jdk.incubator.vector.VectorOperators.GT;
+import static jdk.incubator.vector.VectorOperators.NE;
 import static org.quern.exec.vector.Lanes.BYTES;
 import static org.quern.exec.vector.Lanes.FLOATS;
 
@@ -61,7 +62,7 @@ final class AttentionRow {
     float before = Memory.getFloat(state);
     float largest = Math.max(before, largest(scores, bytes));
     if (largest == Float.NEGATIVE_INFINITY) {
-      Memory.fill(scores, bytes, 0);
+      withoutLargest(scores, bytes, state + SUMS_AT);
       return;
     }
     float factor = 1;
@@ -71,6 +72,18 @@ final class AttentionRow {
       multiply(sums, sumsBytes, factor);
     }
     exponentials(scores, bytes, largest, state + SUMS_AT, factor);
+  }
+
+  /** Minus infinity weighs nothing; NaN, which is no largest score either, must not be lost. */
+  private static void withoutLargest(long scores, long bytes, long sums) {
+    FloatVector sum = Memory.load(sums);
+    for (long at = 0; at < bytes; at += BYTES) {
+      FloatVector v = Memory.load(scores + at);
+      FloatVector weight = FloatVector.zero(FLOATS).blend(v, v.compare(NE, v));
+      Memory.store(scores + at, weight);
+      sum = sum.add(weight);
+    }
+    Memory.store(sums, sum);
   }
 
   /** Multiplies by the scale, and puts minus infinity outside {@code [low, high)}. */
