@@ -31,6 +31,7 @@ final class Backends {
   }
 
   private static final String LIBRARY = "quern.native.library";
+  private static final String EMULATED = " emulated";
 
   private Backends() {}
 
@@ -45,7 +46,9 @@ final class Backends {
         }
       }
       if (kernels.bestTier() != NativeTier.AVX512) {
-        emulated().ifPresent(emulated -> choices.add(choice("native avx512 emulated", emulated, NativeTier.AVX512)));
+        emulated()
+            .ifPresent(emulated ->
+                choices.add(choice("native avx512" + EMULATED, emulated, NativeTier.AVX512)));
       }
     }
     choices.add(
@@ -62,13 +65,21 @@ final class Backends {
     return choices;
   }
 
+  /** Those fast enough for a thousand steps: all but the emulated one. */
+  static List<Choice> quick() {
+    return available().stream().filter(choice -> !choice.name().endsWith(EMULATED)).toList();
+  }
+
   private static Choice choice(String name, NativeKernels kernels, NativeTier tier) {
     return new Choice(name, (threads, allocator) -> kernels.open(tier, threads, allocator));
   }
 
-  /** The library of {@code make emulated}, whose widest tier runs on any CPU, unless it is stale. */
+  /**
+   * The library of {@code make emulated}, whose widest tier runs on any CPU, unless it is stale.
+   */
   private static Optional<NativeKernels> emulated() {
-    Path folder = Path.of(System.getProperty("basedir", "")).toAbsolutePath().resolveSibling("native");
+    Path folder =
+        Path.of(System.getProperty("basedir", "")).toAbsolutePath().resolveSibling("native");
     Path library = folder.resolve("target/emulated/libquern.so");
     if (!Files.exists(library) || modified(library) < newestSource(folder.resolve("src"))) {
       return Optional.empty();

@@ -18,12 +18,9 @@ class GuardPageTest {
   @TestFactory
   Stream<DynamicTest> kernelsStayWithinTheirOperands() {
     return Backends.available().stream()
-        .flatMap(
-            choice ->
-                Stream.of(1, 3)
-                    .map(
-                        parts ->
-                            dynamicTest(choice + ", " + parts, () -> checkAll(choice, parts))));
+        .flatMap(choice ->
+            Stream.of(1, 3)
+                .map(parts -> dynamicTest(choice + ", " + parts, () -> checkAll(choice, parts))));
   }
 
   private static void checkAll(Backends.Choice choice, int parts) {

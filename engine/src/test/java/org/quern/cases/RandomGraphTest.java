@@ -55,20 +55,18 @@ class RandomGraphTest {
   Stream<DynamicContainer> plansThatShareMemoryGiveTheReferencesResults() {
     return LongStream.range(0, GRAPHS)
         .mapToObj(RandomGraphs::row)
-        .map(
-            row -> {
-              CaseGraph graph = CaseGraph.ofBody(row);
-              Map<String, Tensor> exact = reference(graph, false);
-              Map<String, Tensor> rounded = reference(graph, true);
-              return dynamicContainer(
-                  row.toString(),
-                  backends.stream()
-                      .map(
-                          group ->
-                              dynamicTest(
-                                  group.getFirst().name() + " " + group.getFirst().description(),
-                                  () -> check(group, row, exact, rounded))));
-            });
+        .map(row -> {
+          CaseGraph graph = CaseGraph.ofBody(row);
+          Map<String, Tensor> exact = reference(graph, false);
+          Map<String, Tensor> rounded = reference(graph, true);
+          return dynamicContainer(
+              row.toString(),
+              backends.stream()
+                  .map(group ->
+                      dynamicTest(
+                          group.getFirst().name() + " " + group.getFirst().description(),
+                          () -> check(group, row, exact, rounded))));
+        });
   }
 
   private static void check(

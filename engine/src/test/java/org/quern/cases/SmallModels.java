@@ -49,20 +49,19 @@ final class SmallModels {
     weight(row, "out", CHANNELS, CHANNELS);
     weight(row, "up", CHANNELS, INNER);
     weight(row, "down", INNER, CHANNELS);
-    return row.body(
-        (g, o) -> {
-          Value ids = o.get("ids");
-          Value x = Embedding.apply(g, ids, o.get("table"), o.get("positions"), Value.NONE);
-          x = Dropout.apply(g, x, 0.1f);
-          Value n = LayerNorm.apply(g, x, o.get("norm"), o.get("norm.beta"), EPSILON);
-          Value qkv = Matmul.conv1d(g, n, o.get("qkv"), o.get("qkv.bias"));
-          Value attended = attend(g, HEADS, 0.1f, true, qkv, Value.NONE);
-          x = Add.apply(g, x, Matmul.conv1d(g, attended, o.get("out"), Value.NONE));
-          Value up = Matmul.conv1d(g, x, o.get("up"), o.get("up.bias"));
-          up = Activation.apply(g, up, ActivationFunction.GELU_TANH);
-          x = Add.apply(g, x, Matmul.conv1d(g, up, o.get("down"), Value.NONE));
-          return finish(g, o, LayerNorm.apply(g, x, o.get("norm"), Value.NONE, EPSILON));
-        });
+    return row.body((g, o) -> {
+      Value ids = o.get("ids");
+      Value x = Embedding.apply(g, ids, o.get("table"), o.get("positions"), Value.NONE);
+      x = Dropout.apply(g, x, 0.1f);
+      Value n = LayerNorm.apply(g, x, o.get("norm"), o.get("norm.beta"), EPSILON);
+      Value qkv = Matmul.conv1d(g, n, o.get("qkv"), o.get("qkv.bias"));
+      Value attended = attend(g, HEADS, 0.1f, true, qkv, Value.NONE);
+      x = Add.apply(g, x, Matmul.conv1d(g, attended, o.get("out"), Value.NONE));
+      Value up = Matmul.conv1d(g, x, o.get("up"), o.get("up.bias"));
+      up = Activation.apply(g, up, ActivationFunction.GELU_TANH);
+      x = Add.apply(g, x, Matmul.conv1d(g, up, o.get("down"), Value.NONE));
+      return finish(g, o, LayerNorm.apply(g, x, o.get("norm"), Value.NONE, EPSILON));
+    });
   }
 
   private static OperationCase llama() {
@@ -74,22 +73,21 @@ final class SmallModels {
     weight(row, "gate", INNER, CHANNELS);
     weight(row, "up", INNER, CHANNELS);
     weight(row, "down", CHANNELS, INNER);
-    return row.body(
-        (g, o) -> {
-          Value x = Embedding.apply(g, o.get("ids"), o.get("table"), Value.NONE, Value.NONE);
-          Value n = RmsNorm.apply(g, x, o.get("norm"), EPSILON);
-          Value q = Matmul.linear(g, n, o.get("q"), Value.NONE);
-          Value k = Matmul.linear(g, n, o.get("k"), Value.NONE);
-          Value v = Matmul.linear(g, n, o.get("v"), Value.NONE);
-          q = Rope.apply(g, q, HEADS, o.get("angles"), Value.NONE);
-          k = Rope.apply(g, k, GROUPS, o.get("angles"), Value.NONE);
-          x = Add.apply(g, x, attend(g, GROUPS, 0, false, q, k, v, Value.NONE));
-          Value gate = Matmul.linear(g, x, o.get("gate"), Value.NONE);
-          Value up = Matmul.linear(g, x, o.get("up"), Value.NONE);
-          Value active = GatedActivation.apply(g, gate, up, ActivationFunction.SILU);
-          x = Add.apply(g, x, Matmul.linear(g, active, o.get("down"), Value.NONE));
-          return finish(g, o, RmsNorm.apply(g, x, o.get("norm"), EPSILON));
-        });
+    return row.body((g, o) -> {
+      Value x = Embedding.apply(g, o.get("ids"), o.get("table"), Value.NONE, Value.NONE);
+      Value n = RmsNorm.apply(g, x, o.get("norm"), EPSILON);
+      Value q = Matmul.linear(g, n, o.get("q"), Value.NONE);
+      Value k = Matmul.linear(g, n, o.get("k"), Value.NONE);
+      Value v = Matmul.linear(g, n, o.get("v"), Value.NONE);
+      q = Rope.apply(g, q, HEADS, o.get("angles"), Value.NONE);
+      k = Rope.apply(g, k, GROUPS, o.get("angles"), Value.NONE);
+      x = Add.apply(g, x, attend(g, GROUPS, 0, false, q, k, v, Value.NONE));
+      Value gate = Matmul.linear(g, x, o.get("gate"), Value.NONE);
+      Value up = Matmul.linear(g, x, o.get("up"), Value.NONE);
+      Value active = GatedActivation.apply(g, gate, up, ActivationFunction.SILU);
+      x = Add.apply(g, x, Matmul.linear(g, active, o.get("down"), Value.NONE));
+      return finish(g, o, RmsNorm.apply(g, x, o.get("norm"), EPSILON));
+    });
   }
 
   private static OperationCase start(String name) {

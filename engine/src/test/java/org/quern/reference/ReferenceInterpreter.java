@@ -44,8 +44,8 @@ public final class ReferenceInterpreter {
   }
 
   /**
-   * An interpreter that may round to F32 whatever a node makes: the least that any F32 backend does,
-   * and so a measure of the error to expect from one.
+   * An interpreter that may round to F32 whatever a node makes: the least that any F32 backend
+   * does, and so a measure of the error to expect from one.
    */
   public ReferenceInterpreter(Graph graph, boolean rounded) {
     this.graph = graph;
