@@ -5,7 +5,6 @@ import org.jspecify.annotations.NullMarked;
 module org.quern.app {
   requires org.quern;
   requires info.picocli;
-  requires me.tongfei.progressbar;
   requires java.desktop;
   requires xchart;
   requires tools.jackson.databind;

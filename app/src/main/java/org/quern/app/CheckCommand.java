@@ -28,6 +28,7 @@ import picocli.CommandLine.Spec;
           + " case's tolerance."
     },
     mixinStandardHelpOptions = true,
+    versionProvider = Version.class,
     footer = {"", "Example:", "  quern check fixtures/gpt2 --out ours.safetensors"})
 final class CheckCommand implements Callable<Integer> {
   @Spec private CommandSpec spec = CommandSpec.create();

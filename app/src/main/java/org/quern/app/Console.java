@@ -6,9 +6,10 @@ import java.io.PrintWriter;
  * Where a command prints.
  *
  * @param out results
- * @param err progress and notices
+ * @param err notices
+ * @param terminal whether both are a terminal, where lines can be drawn over
  */
-record Console(PrintWriter out, PrintWriter err) {
+record Console(PrintWriter out, PrintWriter err, boolean terminal) {
   void say(String line) {
     out.println(line);
     out.flush();

@@ -1,7 +1,9 @@
 package org.quern.app;
 
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Optional;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import org.quern.data.Corpus;
 import org.quern.data.DefaultCorpus;
@@ -14,6 +16,8 @@ import picocli.CommandLine.Option;
 
 /** What is trained on, and as which tokens. */
 final class DataOptions {
+  private static final Set<String> KINDS = Set.of("characters", "bytes", "bpe");
+
   @Option(
       names = "--data",
       paramLabel = "PATH",
@@ -42,11 +46,22 @@ final class DataOptions {
       description = "Share of the text, at its end, kept for validation (default: 0.1).")
   private double heldOut;
 
-  double heldOut() {
+  /** Finds what is wrong before any text is read. */
+  void check() {
     if (!(heldOut > 0 && heldOut < 1)) {
       throw new AppException(
           "The held-out share is " + heldOut + "; choose one between 0 and 1, such as 0.1.");
     }
+    String kind = tokens;
+    if (kind != null && !KINDS.contains(kind) && !Files.exists(Path.of(kind))) {
+      throw new AppException(
+          "There are no tokens "
+              + kind
+              + "; choose characters, bytes, bpe, or a folder that has a tokenizer.json.");
+    }
+  }
+
+  double heldOut() {
     return heldOut;
   }
 
@@ -65,7 +80,8 @@ final class DataOptions {
       }
       return own.get();
     }
-    return switch (kind == null ? "bpe" : kind) {
+    String chosen = kind == null ? "bpe" : kind;
+    return switch (chosen) {
       case "characters" -> {
         CharacterTokenizer.Builder builder = new CharacterTokenizer.Builder();
         corpus.forEachChunk(builder::add);
@@ -77,7 +93,7 @@ final class DataOptions {
         corpus.forEachChunk(trainer::add);
         yield trainer.train();
       }
-      default -> Tokenizers.read(Path.of(kind == null ? "" : kind));
+      default -> Tokenizers.read(Path.of(chosen));
     };
   }
 }

@@ -4,7 +4,7 @@ import java.io.PrintWriter;
 import java.util.concurrent.Callable;
 import org.quern.Engine;
 import org.quern.EngineException;
-import org.quern.EngineOptions;
+import org.quern.exec.ExecutionException;
 import org.quern.exec.nativecpu.NativeKernels;
 import org.quern.exec.vector.VectorKernels;
 import org.quern.memory.AvailableMemory;
@@ -19,6 +19,7 @@ import picocli.CommandLine.Spec;
     name = "doctor",
     description = "Tells what the engine runs on here: what was chosen, why, how to change it.",
     mixinStandardHelpOptions = true,
+    versionProvider = Version.class,
     footer = {"", "Example:", "  quern doctor --max-isa scalar"})
 final class DoctorCommand implements Callable<Integer> {
   @Spec private CommandSpec spec = CommandSpec.create();
@@ -92,13 +93,12 @@ final class DoctorCommand implements Callable<Integer> {
   }
 
   private int conclusion(PrintWriter out) {
-    EngineOptions options = engine.options();
-    try (Engine open = Engine.open(options)) {
+    try (Engine open = engine.open()) {
       line(out, "Chosen", open.describe().summary());
       return 0;
-    } catch (EngineException | org.quern.exec.ExecutionException e) {
-      line(out, "Chosen", "nothing: " + e.getMessage());
-      return 1;
+    } catch (EngineException | ExecutionException e) {
+      line(out, "Chosen", "nothing: no engine can be opened like that.");
+      throw e;
     } finally {
       out.flush();
     }

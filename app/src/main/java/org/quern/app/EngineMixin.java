@@ -34,6 +34,16 @@ final class EngineMixin {
       description = "Most memory off the heap, such as 8G (default: what is free; QUERN_MEMORY).")
   private @Nullable String memory;
 
+  /** These options, and what they leave open as in the others. */
+  EngineMixin or(EngineMixin other) {
+    EngineMixin merged = new EngineMixin();
+    merged.backend = backend == null ? other.backend : backend;
+    merged.maximumTier = maximumTier == null ? other.maximumTier : maximumTier;
+    merged.threads = threads == null ? other.threads : threads;
+    merged.memory = memory == null ? other.memory : memory;
+    return merged;
+  }
+
   EngineOptions options() {
     EngineOptions options = EngineOptions.defaults();
     String name = backend;

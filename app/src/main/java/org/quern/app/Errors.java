@@ -1,6 +1,12 @@
 package org.quern.app;
 
+import java.io.FileNotFoundException;
+import java.io.IOException;
 import java.io.PrintWriter;
+import java.io.UncheckedIOException;
+import java.nio.file.AccessDeniedException;
+import java.nio.file.FileSystemException;
+import java.nio.file.NoSuchFileException;
 import picocli.CommandLine;
 import picocli.CommandLine.ParameterException;
 
@@ -10,32 +16,71 @@ final class Errors {
 
   static int usage(ParameterException exception, String[] arguments) {
     CommandLine command = exception.getCommandLine();
-    command.getErr().println("quern: " + sentence(describe(exception)));
+    String message = exception.getMessage();
+    String what = sentence(message == null ? "This is no command that can be run" : message);
     command
         .getErr()
-        .println("Try '" + command.getCommandSpec().qualifiedName() + " --help' for more.");
+        .println(
+            "quern: "
+                + what.substring(0, what.length() - 1)
+                + "; see '"
+                + command.getCommandSpec().qualifiedName()
+                + " --help'.");
+    command.getErr().flush();
     return command.getCommandSpec().exitCodeOnInvalidInput();
   }
 
   static int failure(Exception exception, CommandLine command, boolean stackTrace) {
+    return tell(exception, describe(exception), command, stackTrace);
+  }
+
+  static int heapIsFull(OutOfMemoryError error, CommandLine command, boolean stackTrace) {
+    String message =
+        "The Java heap of "
+            + (Runtime.getRuntime().maxMemory() >> 20)
+            + " MiB is too small for this ("
+            + error.getMessage()
+            + "); give it more, such as QUERN_JAVA_OPTS=-Xmx8g.";
+    return tell(error, message, command, stackTrace);
+  }
+
+  private static int tell(
+      Throwable cause, String message, CommandLine command, boolean stackTrace) {
+    // What was printed so far comes first where both go to one place.
+    command.getOut().flush();
     PrintWriter err = command.getErr();
-    err.println("quern: " + sentence(describe(exception)));
+    err.println("quern: " + sentence(message));
     if (stackTrace) {
-      exception.printStackTrace(err);
+      cause.printStackTrace(err);
     }
     err.flush();
     return command.getCommandSpec().exitCodeOnExecutionException();
   }
 
   private static String describe(Exception exception) {
+    if (exception instanceof UncheckedIOException unchecked) {
+      return describe(unchecked.getCause());
+    }
     String message = exception.getMessage();
-    boolean ours =
-        exception.getClass().getName().startsWith("org.quern.")
-            || exception instanceof ParameterException;
     if (message == null) {
       return exception.getClass().getSimpleName() + "; --stacktrace tells where.";
     }
-    return ours ? message : exception.getClass().getSimpleName() + ": " + message;
+    if (exception.getClass().getName().startsWith("org.quern.")) {
+      return message;
+    }
+    return switch (exception) {
+      case NoSuchFileException e -> "There is no file " + e.getFile() + ".";
+      case AccessDeniedException e -> "No permission to read or write " + e.getFile() + ".";
+      case FileSystemException e ->
+          e.getFile()
+              + " cannot be read or written ("
+              + (e.getReason() == null ? e.getClass().getSimpleName() : e.getReason())
+              + ").";
+      case FileNotFoundException e -> "A file cannot be opened: " + message;
+      case IOException e -> "Reading or writing failed: " + message;
+      default ->
+          exception.getClass().getSimpleName() + ": " + message + "; --stacktrace tells where.";
+    };
   }
 
   private static String sentence(String message) {

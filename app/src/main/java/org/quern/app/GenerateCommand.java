@@ -21,6 +21,7 @@ import picocli.CommandLine.Spec;
     name = "generate",
     description = "Continues a text with a model, printing it as it comes.",
     mixinStandardHelpOptions = true,
+    versionProvider = Version.class,
     footer = {
       "",
       "Example:",

@@ -24,6 +24,7 @@ import tools.jackson.databind.json.JsonMapper;
     name = "inspect",
     description = "Shows what is in a model's folder or a safetensors file.",
     mixinStandardHelpOptions = true,
+    versionProvider = Version.class,
     footer = {"", "Example:", "  quern inspect models/stories260k"})
 final class InspectCommand implements Callable<Integer> {
   @Spec private CommandSpec spec = CommandSpec.create();

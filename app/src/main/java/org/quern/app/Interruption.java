@@ -2,37 +2,32 @@ package org.quern.app;
 
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
-import java.util.function.Supplier;
 
 /**
  * Lets Ctrl-C (or a termination signal) stop something cleanly: the JVM's end waits until it has
- * stopped and what follows it is done.
+ * stopped and what follows it is done, which is when this is closed. The JVM then ends with the
+ * signal's exit code: 130 for Ctrl-C.
  */
-final class Interruption {
+final class Interruption implements AutoCloseable {
   private static final long MOST_SECONDS = 120;
 
-  private Interruption() {}
+  private final CountDownLatch done = new CountDownLatch(1);
+  private final Thread hook;
+  private boolean requested;
+  private boolean closed;
 
   /**
-   * Does something that can be stopped.
+   * Begins to listen.
    *
-   * @param stop asks it to end; called on another thread
-   * @param action what is done
+   * @param stop asks for the end and returns at once; called on a thread of the JVM's own
    */
-  static <T> T during(Runnable stop, Supplier<T> action) {
-    CountDownLatch done = new CountDownLatch(1);
-    Thread hook = new Thread(() -> stopAndWait(stop, done), "quern-interruption");
+  Interruption(Runnable stop) {
+    hook = new Thread(() -> stopAndWait(stop), "quern-interruption");
     Runtime.getRuntime().addShutdownHook(hook);
-    try {
-      return action.get();
-    } finally {
-      done.countDown();
-      remove(hook);
-    }
   }
 
-  private static void stopAndWait(Runnable stop, CountDownLatch done) {
-    stop.run();
+  private void stopAndWait(Runnable stop) {
+    ask(stop);
     try {
       boolean ignored = done.await(MOST_SECONDS, TimeUnit.SECONDS);
     } catch (InterruptedException e) {
@@ -40,12 +35,31 @@ final class Interruption {
     }
   }
 
-  private static void remove(Thread hook) {
+  /** Not after the end: what would be stopped may be closed by then. */
+  private synchronized void ask(Runnable stop) {
+    if (!closed) {
+      requested = true;
+      stop.run();
+    }
+  }
+
+  /** Whether the end was asked for. */
+  synchronized boolean requested() {
+    return requested;
+  }
+
+  @Override
+  public void close() {
+    synchronized (this) {
+      closed = true;
+    }
     try {
       boolean ignored = Runtime.getRuntime().removeShutdownHook(hook);
     } catch (IllegalStateException e) {
-      // The JVM is ending: the hook is running and has just been let go.
+      // The JVM is ending: the hook is running, or about to, and is let go.
+      done.countDown();
       return;
     }
+    done.countDown();
   }
 }

@@ -1,10 +1,18 @@
 package org.quern.app;
 
+import java.io.FileDescriptor;
+import java.io.FileOutputStream;
+import java.io.OutputStreamWriter;
+import java.io.PrintWriter;
+import java.nio.charset.StandardCharsets;
 import picocli.AutoComplete.GenerateCompletion;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.HelpCommand;
+import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ScopeType;
+import picocli.CommandLine.Spec;
 
 /** The command line. */
 @Command(
@@ -19,9 +27,12 @@ import picocli.CommandLine.ScopeType;
       InspectCommand.class,
       DoctorCommand.class,
       CheckCommand.class,
+      HelpCommand.class,
       GenerateCompletion.class
     },
     footer = {
+      "",
+      "Exit codes: 0 done, 1 failed, 2 called wrongly, 130 stopped by Ctrl-C.",
       "",
       "Examples:",
       "  quern train                        train a small model for two minutes",
@@ -36,8 +47,7 @@ public final class Main implements Runnable {
       description = "Print the stack trace of an error.")
   boolean stackTrace;
 
-  @CommandLine.Spec
-  private CommandLine.Model.CommandSpec spec = CommandLine.Model.CommandSpec.create();
+  @Spec private CommandSpec spec = CommandSpec.create();
 
   @Override
   public void run() {
@@ -48,15 +58,35 @@ public final class Main implements Runnable {
   static CommandLine commandLine() {
     Main main = new Main();
     CommandLine commandLine = new CommandLine(main);
-    commandLine.setCaseInsensitiveEnumValuesAllowed(true);
+    // A prompt may begin with @.
+    commandLine.setExpandAtFiles(false);
     commandLine.setParameterExceptionHandler(Errors::usage);
     commandLine.setExecutionExceptionHandler(
         (exception, command, result) -> Errors.failure(exception, command, main.stackTrace));
+    CommandLine.IExecutionStrategy last = new CommandLine.RunLast();
+    commandLine.setExecutionStrategy(result -> {
+      try {
+        return last.execute(result);
+      } catch (OutOfMemoryError e) {
+        return Errors.heapIsFull(e, commandLine, main.stackTrace);
+      }
+    });
     return commandLine;
+  }
+
+  /** Text as UTF-8, whatever the locale: models write all languages. */
+  private static PrintWriter writer(FileDescriptor stream) {
+    return new PrintWriter(
+        new OutputStreamWriter(new FileOutputStream(stream), StandardCharsets.UTF_8), true);
   }
 
   /** Runs a command and exits: 0 if it did what it should, 1 if not, 2 for a wrong call. */
   public static void main(String[] arguments) {
-    System.exit(commandLine().execute(arguments));
+    CommandLine commandLine =
+        commandLine().setOut(writer(FileDescriptor.out)).setErr(writer(FileDescriptor.err));
+    int code = commandLine.execute(arguments);
+    commandLine.getOut().flush();
+    commandLine.getErr().flush();
+    System.exit(code);
   }
 }

@@ -48,13 +48,39 @@ final class ModelOptions {
   @Option(
       names = "--dropout",
       paramLabel = "P",
-      defaultValue = "0",
       description = "Probability of dropout (default: 0).")
-  private float dropout;
+  private @Nullable Float dropout;
+
+  /** Finds what is wrong before any text is read. */
+  void check() {
+    Presets preset = Presets.find(model);
+    if (preset == null) {
+      folder();
+      refuse("--layers", layers, "a model that is trained further keeps its sizes");
+      refuse("--heads", heads, "a model that is trained further keeps its sizes");
+      refuse("--kv-heads", groups, "a model that is trained further keeps its sizes");
+      refuse("--channels", channels, "a model that is trained further keeps its sizes");
+      refuse("--feed-forward", feedForward, "a model that is trained further keeps its sizes");
+      refuse("--dropout", dropout, "a model that is trained further keeps its own");
+    } else if (preset.family == Presets.Family.GPT2) {
+      refuse("--kv-heads", groups, "models of the family gpt2 have as many as heads");
+    }
+  }
+
+  private static void refuse(String option, @Nullable Object given, String why) {
+    if (given != null) {
+      throw new AppException("Leave " + option + " out: " + why + ".");
+    }
+  }
+
+  /** Whether the model is a new one, rather than one that is trained further. */
+  boolean isNew() {
+    return Presets.find(model) != null;
+  }
 
   /** The folder of a model that is trained further; empty for a new model. */
   Optional<Path> folder() {
-    if (Presets.find(model) != null) {
+    if (isNew()) {
       return Optional.empty();
     }
     Path path = ModelPath.resolve(Path.of(model));
@@ -109,14 +135,19 @@ final class ModelOptions {
   private ModelConfig gpt2(
       int vocabulary, int length, int width, int depth, int headCount, int inner) {
     Gpt2Config base = Gpt2Config.of(vocabulary, length, width, depth, headCount);
-    return base.withFeedForward(inner).withDropout(dropout);
+    return base.withFeedForward(inner).withDropout(dropout());
   }
 
   private ModelConfig llama(
       int vocabulary, int length, int width, int depth, int headCount, int groupCount, int inner) {
     LlamaConfig config =
         LlamaConfig.of(vocabulary, length, width, depth, headCount, groupCount, inner);
-    return dropout == 0 ? config : config.withAttentionDropout(dropout);
+    return config.withAttentionDropout(dropout());
+  }
+
+  private float dropout() {
+    Float given = dropout;
+    return given == null ? 0 : given;
   }
 
   private static int or(@Nullable Integer given, int usual) {

@@ -113,8 +113,7 @@ final class OptimizerOptions {
       case "wsd" -> {
         Long fall = decay;
         long last = fall == null ? steps / 5 : fall;
-        yield new Schedule.WarmupStableDecay(
-            learningRate, floor, rise, Math.max(rise, steps - last), steps);
+        yield new Schedule.WarmupStableDecay(learningRate, floor, rise, last, steps);
       }
       default ->
           throw new AppException(

@@ -1,18 +1,16 @@
 package org.quern.app;
 
 import java.util.Locale;
-import me.tongfei.progressbar.ProgressBar;
-import me.tongfei.progressbar.ProgressBarBuilder;
-import me.tongfei.progressbar.ProgressBarStyle;
 import org.jspecify.annotations.Nullable;
 import org.quern.train.Checkpoint;
 import org.quern.train.Evaluation;
 import org.quern.train.StepReport;
 import org.quern.train.TrainingListener;
+import org.quern.train.TrainingResult;
 import org.quern.train.TrainingStart;
 
 /** Shows a training: a bar on a terminal, lines elsewhere; samples and evaluations between. */
-final class Progress implements TrainingListener, AutoCloseable {
+final class Progress implements TrainingListener {
   private static final long LINE_NANOS = 5_000_000_000L;
 
   private final Console console;
@@ -20,19 +18,10 @@ final class Progress implements TrainingListener, AutoCloseable {
   private final @Nullable ProgressBar bar;
   private long lastLine;
 
-  Progress(Console console, Samples samples, long steps) {
+  Progress(Console console, Samples samples) {
     this.console = console;
     this.samples = samples;
-    bar = System.console() != null && System.console().isTerminal() ? bar(steps) : null;
-  }
-
-  private static ProgressBar bar(long steps) {
-    return new ProgressBarBuilder()
-        .setTaskName("train")
-        .setInitialMax(steps)
-        .setStyle(ProgressBarStyle.ASCII)
-        .setUpdateIntervalMillis(250)
-        .build();
+    bar = console.terminal() ? new ProgressBar(console.out()) : null;
   }
 
   @Override
@@ -52,21 +41,18 @@ final class Progress implements TrainingListener, AutoCloseable {
   public void onStep(StepReport report) {
     ProgressBar shown = bar;
     if (shown != null) {
-      shown.stepTo(report.step());
-      shown.setExtraMessage(
-          String.format(
-              Locale.ROOT, " loss %.3f, %,.0f tokens/s", report.loss(), report.tokensPerSecond()));
+      shown.update(report);
     } else if (System.nanoTime() - lastLine >= LINE_NANOS || report.step() == report.steps()) {
       lastLine = System.nanoTime();
       console.say(
           String.format(
               Locale.ROOT,
-              "step %,d of %,d, loss %.3f, %,.0f tokens/s, %d s left",
+              "step %,d of %,d, loss %.3f, %,.0f tokens/s, %s left",
               report.step(),
               report.steps(),
               report.loss(),
               report.tokensPerSecond(),
-              report.remaining().toSeconds()));
+              ProgressBar.time(report.remaining().toSeconds())));
     }
     if (samples.isDue(report.step()) && report.step() < report.steps()) {
       line("Sample after step " + report.step() + ":");
@@ -92,27 +78,24 @@ final class Progress implements TrainingListener, AutoCloseable {
 
   @Override
   public void onNotice(String sentence) {
+    clearBar();
     console.note(sentence);
   }
 
   private void line(String text) {
-    if (bar != null) {
-      // Off the bar's own line.
-      console.say("");
-    }
+    clearBar();
     console.say(text);
   }
 
-  @Override
-  public void close() {
-    finish();
-  }
-
-  /** Ends the bar; what is printed afterwards stands below it. */
-  void finish() {
+  private void clearBar() {
     ProgressBar shown = bar;
     if (shown != null) {
-      shown.close();
+      shown.clear();
     }
+  }
+
+  @Override
+  public void onStop(TrainingResult result) {
+    clearBar();
   }
 }

@@ -88,28 +88,39 @@ final class RunOptions {
     return out;
   }
 
+  /** Finds what is wrong and would show only later. */
+  void check() {
+    if (!(minutes > 0 && minutes < 1e6)) {
+      throw new AppException(
+          "The time is " + minutes + " minutes; choose a positive number, such as 2.");
+    }
+    if (batch < 1) {
+      throw new AppException("The batch is " + batch + "; choose 1 or more sequences.");
+    }
+    if (sampleInterval != null && sampleInterval < 0) {
+      throw new AppException(
+          "The interval of samples is " + sampleInterval + "; choose 0 for none or more.");
+    }
+    if (prompt != null && prompt.isEmpty()) {
+      throw new AppException("The prompt of samples is empty; give some text or leave it out.");
+    }
+  }
+
   OptionalLong givenSteps() {
     Long given = steps;
     return given == null ? OptionalLong.empty() : OptionalLong.of(given);
   }
 
   /** Replaces the steps by those of a run that is resumed, or by those given anew. */
-  void overrideSteps(long begun, OptionalLong anew) {
-    steps = anew.orElse(begun);
+  void overrideSteps(long count) {
+    steps = count;
   }
 
   double minutes() {
-    if (!(minutes > 0 && minutes < 1e6)) {
-      throw new AppException(
-          "The time is " + minutes + " minutes; choose a positive number, such as 2.");
-    }
     return minutes;
   }
 
   int batch() {
-    if (batch < 1) {
-      throw new AppException("The batch is " + batch + "; choose 1 or more sequences.");
-    }
     return batch;
   }
 

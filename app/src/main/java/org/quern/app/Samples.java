@@ -26,6 +26,19 @@ final class Samples {
     this.interval = interval;
   }
 
+  /** Finds out before the training whether the given prompt can be continued. */
+  void check() {
+    int[] begin = start();
+    if (prompt.isPresent() && room(begin) < 1) {
+      throw new AppException(
+          "The prompt of samples has "
+              + begin.length
+              + " tokens, but the model sees only "
+              + model.config().contextLength()
+              + " at once; shorten it.");
+    }
+  }
+
   boolean isDue(long step) {
     return interval > 0 && step % interval == 0;
   }
@@ -33,16 +46,29 @@ final class Samples {
   /** A sample of a few lines. */
   String write(int tokens) {
     Tokenizer tokenizer = model.tokenizer().orElseThrow();
-    int[] begin = prompt.map(tokenizer::encode).orElseGet(this::firstTokens);
-    int room = model.config().contextLength() - begin.length;
+    int[] begin = start();
+    int room = room(begin);
+    String begun = prompt.orElseGet(() -> tokenizer.decode(begin));
+    if (room < 1) {
+      return begun;
+    }
     GenerationOptions options =
         GenerationOptions.sampling(Math.min(tokens, room), 0.8f, 42).withTopP(0.95f);
-    String begun = prompt.orElseGet(() -> tokenizer.decode(begin));
     return begun + model.generate(begin, options, piece -> true).text();
   }
 
+  private int[] start() {
+    Tokenizer tokenizer = model.tokenizer().orElseThrow();
+    return prompt.map(tokenizer::encode).orElseGet(this::firstTokens);
+  }
+
+  private int room(int[] begin) {
+    return model.config().contextLength() - begin.length;
+  }
+
   private int[] firstTokens() {
-    int count = (int) Math.min(PROMPT_TOKENS, text.count());
+    int half = Math.max(1, model.config().contextLength() / 2);
+    int count = (int) Math.min(Math.min(PROMPT_TOKENS, half), text.count());
     int[] ids = new int[count];
     for (int index = 0; index < count; index++) {
       ids[index] = text.get(index);
@@ -52,7 +78,8 @@ final class Samples {
 
   String brief() {
     String sample = write(NEW_TOKENS);
-    return sample.length() > MOST_CHARACTERS ? sample.substring(0, MOST_CHARACTERS) : sample;
+    return sample.length() > MOST_CHARACTERS ? sample.substring(0, sample.offsetByCodePoints(0, sample.codePointCount(0, MOST_CHARACTERS) - 1))
+        : sample;
   }
 
   void last(Console console) {

@@ -18,6 +18,7 @@ import picocli.CommandLine.Spec;
     name = "tokenize",
     description = "Shows a text's tokens, or the text of token ids.",
     mixinStandardHelpOptions = true,
+    versionProvider = Version.class,
     footer = {
       "",
       "Examples:",

@@ -2,16 +2,20 @@ package org.quern.app;
 
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import org.quern.Engine;
-import picocli.CommandLine;
+import org.quern.train.TrainingOptions;
 import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Model.OptionSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.ParseResult;
 import picocli.CommandLine.Spec;
 
 /** {@code quern train}. */
@@ -24,6 +28,7 @@ import picocli.CommandLine.Spec;
           + " log.jsonl, and the loss curve as a picture. Ctrl-C stops cleanly."
     },
     mixinStandardHelpOptions = true,
+    versionProvider = Version.class,
     sortOptions = false,
     footer = {
       "",
@@ -37,6 +42,8 @@ final class TrainCommand implements Callable<Integer> {
   private static final Set<String> WITH_RESUME =
       Set.of(
           "--resume", "--steps", "--backend", "--max-isa", "--threads", "--memory", "--stacktrace");
+
+  private static final int CHECKPOINTS_KEPT = 2;
 
   @Spec private CommandSpec spec = CommandSpec.create();
 
@@ -59,39 +66,80 @@ final class TrainCommand implements Callable<Integer> {
           "Go on with a run, with the options it was begun with; --steps may be given anew.")
   private @Nullable Path resume;
 
-  @Mixin private EngineMixin engine = new EngineMixin();
+  @Mixin EngineMixin engine = new EngineMixin();
 
   @Override
   public Integer call() {
-    List<String> arguments = spec.commandLine().getParseResult().originalArgs();
-    Path folder = resume;
-    if (folder != null) {
-      return resume(folder, arguments);
+    if (resume != null) {
+      return resume(resume);
     }
+    check();
+    List<String> arguments = spec.commandLine().getParseResult().originalArgs();
     try (Engine open = engine.open()) {
-      return new TrainingRun(this, RunFolder.create(run.out()), open, console()).begin(arguments);
+      RunFolder folder = RunFolder.create(run.out());
+      return new TrainingRun(this, folder, open, console()).begin(arguments);
     }
   }
 
-  private int resume(Path folder, List<String> arguments) {
-    for (String argument : arguments) {
-      if (argument.startsWith("--") && !WITH_RESUME.contains(argument.replaceAll("=.*", ""))) {
+  /** Finds what is wrong with the options before anything is made or takes time. */
+  private void check() {
+    data.check();
+    model.check();
+    run.check();
+    options(run.givenSteps().orElse(Calibration.MOST));
+  }
+
+  /** What the training is to do, but for its folder. */
+  TrainingOptions options(long steps) {
+    return TrainingOptions.of(steps)
+        .withAccumulation(run.accumulation())
+        .withOptimizer(optimizer.optimizer())
+        .withSchedule(optimizer.schedule(steps))
+        .withMaxNorm(optimizer.maxNorm())
+        .withSeed(run.seed())
+        .withEvaluation(run.evaluationInterval(steps), run.evaluationBatches())
+        .withCheckpoints(run.checkpointInterval(steps), CHECKPOINTS_KEPT);
+  }
+
+  private int resume(Path folder) {
+    for (OptionSpec option : spec.commandLine().getParseResult().matchedOptions()) {
+      if (!WITH_RESUME.contains(option.longestName())) {
         throw new AppException(
-            "A run is resumed with the options it was begun with; leave " + argument + " out.");
+            "A run is resumed with the options it was begun with; leave "
+                + option.longestName()
+                + " out.");
       }
     }
     RunFolder existing = RunFolder.open(folder);
-    TrainCommand begun = new TrainCommand();
-    new CommandLine(begun)
-        .setCaseInsensitiveEnumValuesAllowed(true)
-        .parseArgs(existing.arguments().toArray(new String[0]));
-    begun.run.overrideSteps(existing.steps(), run.givenSteps());
-    try (Engine open = engine.open()) {
+    TrainCommand begun = begun(existing);
+    begun.run.overrideSteps(run.givenSteps().orElseGet(existing::steps));
+    begun.run.check();
+    try (Engine open = engine.or(begun.engine).open()) {
       return new TrainingRun(begun, existing, open, console()).resume();
     }
   }
 
+  /** The command with the options that a run was begun with. */
+  private static TrainCommand begun(RunFolder existing) {
+    try {
+      ParseResult parsed =
+          Main.commandLine().parseArgs(existing.arguments().toArray(new String[0]));
+      Optional<Object> command =
+          Optional.ofNullable(parsed.subcommand()).map(sub -> sub.commandSpec().userObject());
+      if (command.isPresent() && command.get() instanceof TrainCommand train) {
+        return train;
+      }
+      throw existing.damaged("they are no training's");
+    } catch (ParameterException e) {
+      throw existing.damaged(String.valueOf(e.getMessage()));
+    }
+  }
+
   private Console console() {
-    return new Console(spec.commandLine().getOut(), spec.commandLine().getErr());
+    java.io.Console terminal = System.console();
+    return new Console(
+        spec.commandLine().getOut(),
+        spec.commandLine().getErr(),
+        terminal != null && terminal.isTerminal());
   }
 }

@@ -20,15 +20,11 @@ import org.quern.train.Checkpoint;
 import org.quern.train.Evaluation;
 import org.quern.train.Trainer;
 import org.quern.train.TrainingListener;
-import org.quern.train.TrainingOptions;
 import org.quern.train.TrainingResult;
 
 /** A training from text to a model folder, with what is printed on the way. */
 final class TrainingRun {
   private static final int EVALUATION_BATCH = 16;
-
-  /** The exit code of a command that a signal ended. */
-  private static final int INTERRUPTED = 130;
 
   private final TrainCommand command;
   private final RunFolder folder;
@@ -42,8 +38,20 @@ final class TrainingRun {
     this.console = console;
   }
 
-  /** Reads the text, makes the tokens and the model, and trains. */
+  /**
+   * Reads the text, makes the tokens and the model, and trains. If that fails before anything was
+   * learned, the folder is as it was.
+   */
   int begin(List<String> arguments) {
+    try {
+      return read(arguments);
+    } catch (RuntimeException e) {
+      folder.discardUnlessTrained();
+      throw e;
+    }
+  }
+
+  private int read(List<String> arguments) {
     console.say(engine.describe().summary());
     Corpus corpus = command.data.corpus();
     console.say("Text: " + corpus.description() + ", " + Bytes.toString(corpus.bytes()) + ".");
@@ -77,6 +85,9 @@ final class TrainingRun {
       OptionalLong given = command.run.givenSteps();
       long steps = given.isPresent() ? given.getAsLong() : calibrate(model, split.train());
       folder.begin(arguments, steps);
+      if (command.run.out() == null) {
+        folder.linkAsLast();
+      }
       return train(model, tokenizer, split, steps, false);
     }
   }
@@ -100,22 +111,27 @@ final class TrainingRun {
   /** Goes on with the run in the folder. */
   int resume() {
     console.say(engine.describe().summary());
-    Optional<Path> base = command.model.folder();
     Tokenizer tokenizer = Tokenizers.read(folder.tokenizer());
     try (TokenFile tokens = TokenFile.open(folder.tokens())) {
       tokens.require(tokenizer);
       TokenSpan.Split split = tokens.tokens().split(command.data.heldOut());
       long steps = command.run.givenSteps().orElse(folder.steps());
-      try (Model model =
-          base.isPresent()
-              ? engine.load(base.get())
-              : engine.create(
-                  command.model.config(tokenizer.vocabularySize()),
-                  tokenizer,
-                  command.run.seed())) {
+      try (Model model = begun(tokenizer)) {
         return train(model, tokenizer, split, steps, true);
       }
     }
+  }
+
+  /** The model that the run began with; a checkpoint replaces its weights. */
+  private Model begun(Tokenizer tokenizer) {
+    if (command.model.isNew()) {
+      return engine.create(
+          command.model.config(tokenizer.vocabularySize()), tokenizer, command.run.seed());
+    }
+    // The folder that was trained further may have changed or gone since.
+    Optional<Checkpoint> checkpoint = Checkpoint.newest(folder.path(), console::note);
+    Path base = checkpoint.map(Checkpoint::folder).or(command.model::folder).orElseThrow();
+    return engine.load(base);
   }
 
   private BatchSource source(TokenSpan text, Model model) {
@@ -123,20 +139,6 @@ final class TrainingRun {
     return command.run.randomWindows()
         ? BatchSource.random(text, command.run.batch(), time, command.run.seed())
         : BatchSource.shuffled(text, command.run.batch(), time, command.run.seed());
-  }
-
-  private TrainingOptions options(long steps) {
-    // The schedule follows the steps that the run was begun with, so that a resumed one is the
-    // same.
-    return TrainingOptions.of(steps)
-        .withAccumulation(command.run.accumulation())
-        .withOptimizer(command.optimizer.optimizer())
-        .withSchedule(command.optimizer.schedule(steps))
-        .withMaxNorm(command.optimizer.maxNorm())
-        .withSeed(command.run.seed())
-        .withEvaluation(command.run.evaluationInterval(steps), command.run.evaluationBatches())
-        .withCheckpoints(command.run.checkpointInterval(steps), 2)
-        .withFolder(folder.path());
   }
 
   private int train(
@@ -148,48 +150,64 @@ final class TrainingRun {
     Samples samples =
         new Samples(
             model, split.validation(), command.run.prompt(), command.run.sampleInterval(steps));
-    TrainingResult result;
-    try (Progress progress = new Progress(console, samples, steps);
-        Trainer trainer =
+    samples.check();
+    FullEvaluation full = new FullEvaluation(model, validation);
+    Optional<Evaluation> evaluation;
+    try (Trainer trainer =
             new Trainer(
                 model.backend(),
                 model.architecture(),
                 model.memory(),
                 batches,
                 Optional.of(validation),
-                options(steps),
-                TrainingListener.all(progress, new ModelFiles(model)))) {
+                command.options(steps).withFolder(folder.path()),
+                TrainingListener.all(new Progress(console, samples), new ModelFiles(model)))) {
       if (resuming) {
-        Optional<Checkpoint> from = trainer.resume();
-        console.say(
-            from.map(checkpoint -> "Going on after step " + checkpoint.step() + ".")
-                .orElse("The run has no checkpoint yet; beginning anew."));
+        resume(trainer, steps);
       }
-      result = Interruption.during(trainer::stop, () -> trainToEnd(trainer, progress));
+      try (Interruption interruption =
+          new Interruption(() -> {
+            trainer.stop();
+            full.cancel();
+          })) {
+        TrainingResult result = trainer.train();
+        evaluation = result.finished() ? full.run() : Optional.empty();
+        if (evaluation.isEmpty() || interruption.requested()) {
+          return stopped(result);
+        }
+      }
     }
-    if (!result.finished()) {
-      return INTERRUPTED;
-    }
-    Evaluation evaluation = new FullEvaluation(model, validation).run();
     model.save(folder.model());
     new LossChart(folder.log(), statistics.unigramEntropy()).write(folder.picture());
     samples.last(console);
-    conclude(statistics, evaluation);
+    conclude(statistics, evaluation.get());
     return 0;
   }
 
-  private TrainingResult trainToEnd(Trainer trainer, Progress progress) {
-    TrainingResult result = trainer.train();
-    if (!result.finished()) {
-      progress.finish();
-      console.say(
-          String.format(
-              Locale.ROOT,
-              "Stopped after step %,d; go on with: quern train --resume %s",
-              result.step(),
-              folder.path()));
+  private void resume(Trainer trainer, long steps) {
+    Optional<Checkpoint> from = trainer.resume();
+    long done = from.map(Checkpoint::step).orElse(0L);
+    if (done > steps) {
+      throw new AppException(
+          "The run has done "
+              + done
+              + " steps already; to go on, give more with --steps, of which they count.");
     }
-    return result;
+    folder.begin(folder.arguments(), steps);
+    console.say(
+        done == 0
+            ? "The run has no checkpoint yet; beginning anew."
+            : "Going on after step " + done + ".");
+  }
+
+  private int stopped(TrainingResult result) {
+    console.say(
+        String.format(
+            Locale.ROOT,
+            "Stopped after step %,d; go on with: quern train --resume %s",
+            result.step(),
+            folder.path()));
+    return 130;
   }
 
   private void conclude(CorpusStatistics statistics, Evaluation evaluation) {
