@@ -2,6 +2,7 @@ package org.quern;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import org.quern.exec.Backend;
 import org.quern.exec.ExecutionException;
 import org.quern.exec.nativecpu.NativeKernels;
@@ -27,10 +28,12 @@ final class BackendSelection {
   }
 
   Backend open() {
+    // A misspelt limit is no reason to fall back to another backend.
+    Optional<NativeTier> limit = options.maximumTier().map(NativeTier::parse);
     String wanted = options.backend().orElse("");
     return switch (wanted) {
-      case "" -> openBest();
-      case "native" -> openNative(NativeKernels.find());
+      case "" -> openBest(limit);
+      case "native" -> openNative(NativeKernels.find(), limit);
       case "vector" -> openVector();
       default ->
           throw new EngineException(
@@ -38,11 +41,11 @@ final class BackendSelection {
     };
   }
 
-  private Backend openBest() {
+  private Backend openBest(Optional<NativeTier> limit) {
     NativeKernels kernels = NativeKernels.find();
     if (kernels.isLoaded()) {
       try {
-        return openNative(kernels);
+        return openNative(kernels, limit);
       } catch (ExecutionException e) {
         reasons.add("The backend native was refused: " + e.getMessage());
       }
@@ -52,18 +55,13 @@ final class BackendSelection {
     return openVector();
   }
 
-  private Backend openNative(NativeKernels kernels) {
+  private Backend openNative(NativeKernels kernels, Optional<NativeTier> limit) {
     if (!kernels.isLoaded()) {
       throw new EngineException(
           "The backend native is required but cannot be had: " + kernels.explanation());
     }
     NativeTier best = kernels.bestTier();
-    NativeTier tier =
-        options
-            .maximumTier()
-            .map(NativeTier::parse)
-            .filter(limit -> limit.ordinal() < best.ordinal())
-            .orElse(best);
+    NativeTier tier = limit.filter(most -> most.ordinal() < best.ordinal()).orElse(best);
     for (NativeTier lower = tier; ; lower = NativeTier.values()[lower.ordinal() - 1]) {
       try {
         Backend backend = kernels.open(lower, threads, allocator);

@@ -53,7 +53,7 @@ final class CheckCommand implements Callable<Integer> {
     Path given = out;
     Path target = given == null ? Files.createTempFile("quern-check", ".safetensors") : given;
     try (Engine open = engine.open()) {
-      print.println(open.describe().summary());
+      print.println(EngineMixin.chosen(open));
       Optional<TensorComparison> comparison = Check.run(open, folder, target);
       if (given != null) {
         print.println("Written to " + target + ".");

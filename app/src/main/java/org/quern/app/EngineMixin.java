@@ -1,13 +1,17 @@
 package org.quern.app;
 
+import java.util.Locale;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 import org.quern.Engine;
+import org.quern.EngineDescription;
 import org.quern.EngineOptions;
 import picocli.CommandLine.Option;
 
 /** The options of every command that computes. */
 final class EngineMixin {
+  private static final int MOST_THREADS = 1024;
+
   @Option(
       names = "--backend",
       paramLabel = "NAME",
@@ -56,6 +60,10 @@ final class EngineMixin {
     }
     Integer count = threads;
     if (count != null) {
+      if (count < 1 || count > MOST_THREADS) {
+        throw new AppException(
+            "The number of threads is " + count + "; choose one from 1 to " + MOST_THREADS + ".");
+      }
       options = options.withThreads(count);
     }
     Optional<String> size = Optional.ofNullable(memory);
@@ -66,5 +74,17 @@ final class EngineMixin {
 
   Engine open() {
     return Engine.open(options());
+  }
+
+  /** What was chosen, and why if it is not the best there could be. */
+  static String chosen(Engine engine) {
+    EngineDescription description = engine.describe();
+    return description.backend().equals("native")
+        ? String.format(
+            Locale.ROOT,
+            "Engine: native (%s, threads: %d); 'quern doctor' tells why.",
+            description.tier(),
+            description.threads())
+        : description.summary();
   }
 }

@@ -5,6 +5,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.Callable;
+import java.util.concurrent.atomic.AtomicReference;
 import org.quern.Engine;
 import org.quern.Model;
 import org.quern.generate.Generation;
@@ -136,18 +137,17 @@ final class GenerateCommand implements Callable<Integer> {
     PrintWriter err = spec.commandLine().getErr();
     try (Engine open = engine.open();
         Model loaded = open.load(ModelPath.resolve(model))) {
-      out.print(text);
-      out.flush();
+      // With the first new text, not before: until then the prompt may be refused.
+      AtomicReference<String> begin = new AtomicReference<>(text);
       Generation generation =
           loaded.generate(
               text,
               options,
               piece -> {
-                out.print(piece);
-                out.flush();
+                out.print(begin.getAndSet("") + piece);
                 return !out.checkError();
               });
-      out.println();
+      out.println(begin.get());
       out.flush();
       err.println(summary(generation));
     }

@@ -11,6 +11,9 @@ import picocli.CommandLine.Option;
 
 /** Which model is trained: a preset or a family with sizes of one's own, or a folder. */
 final class ModelOptions {
+  /** Far beyond any model, and small enough that products of two sizes are exact. */
+  private static final int LARGEST = 1 << 24;
+
   @Option(
       names = "--model",
       paramLabel = "MODEL",
@@ -117,17 +120,24 @@ final class ModelOptions {
     if (preset == null) {
       throw new AppException("The model " + model + " is not a new one.");
     }
-    int width = or(channels, preset.channels);
-    int depth = or(layers, preset.layers);
-    int headCount = or(heads, preset.heads);
-    int length = or(context, preset.context);
+    int width = size("--channels", channels, preset.channels);
+    int depth = size("--layers", layers, preset.layers);
+    int headCount = size("--heads", heads, preset.heads);
+    int length = size("--context", context, preset.context);
     return switch (preset.family) {
-      case GPT2 -> gpt2(vocabulary, length, width, depth, headCount, or(feedForward, 4 * width));
+      case GPT2 -> 
+          gpt2(
+              vocabulary,
+              length,
+              width,
+              depth,
+              headCount,
+              size("--feed-forward", feedForward, 4 * width));
       case LLAMA -> {
         int usual = width == preset.channels ? preset.feedForward : (width * 8 / 3 + 15) & -16;
-        int groupCount = or(groups, heads == null ? preset.groups : headCount);
+        int groupCount = size("--kv-heads", groups, heads == null ? preset.groups : headCount);
         yield llama(
-            vocabulary, length, width, depth, headCount, groupCount, or(feedForward, usual));
+            vocabulary, length, width, depth, headCount, groupCount, size("--feed-forward", feedForward, usual));
       }
     };
   }
@@ -150,7 +160,14 @@ final class ModelOptions {
     return given == null ? 0 : given;
   }
 
-  private static int or(@Nullable Integer given, int usual) {
-    return given == null ? usual : given;
+  private static int size(String option, @Nullable Integer given, int usual) {
+    if (given == null) {
+      return usual;
+    }
+    if (given < 1 || given > LARGEST) {
+      throw new AppException(
+          option + " is " + given + "; choose a number from 1 to " + LARGEST + ".");
+    }
+    return given;
   }
 }

@@ -52,7 +52,7 @@ final class TrainingRun {
   }
 
   private int read(List<String> arguments) {
-    console.say(engine.describe().summary());
+    console.say(EngineMixin.chosen(engine));
     Corpus corpus = command.data.corpus();
     console.say("Text: " + corpus.description() + ", " + Bytes.toString(corpus.bytes()) + ".");
     Optional<Path> base = command.model.folder();
@@ -110,7 +110,7 @@ final class TrainingRun {
 
   /** Goes on with the run in the folder. */
   int resume() {
-    console.say(engine.describe().summary());
+    console.say(EngineMixin.chosen(engine));
     Tokenizer tokenizer = Tokenizers.read(folder.tokenizer());
     try (TokenFile tokens = TokenFile.open(folder.tokens())) {
       tokens.require(tokenizer);
