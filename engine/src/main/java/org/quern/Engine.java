@@ -4,6 +4,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 import org.quern.exec.Backend;
 import org.quern.exec.ModelMemory;
@@ -80,12 +81,23 @@ public final class Engine implements AutoCloseable {
   public Model load(Path folder) {
     checkOpen();
     ModelFolder source = ModelFolder.read(folder);
+    try {
+      return load(source);
+    } catch (RuntimeException e) {
+      source.tokenizer().ifPresent(Tokenizer::close);
+      // If the engine was closed meanwhile, that is what went wrong.
+      checkOpen();
+      throw e;
+    }
+  }
+
+  private Model load(ModelFolder source) {
     CausalLanguageModel architecture = CausalLanguageModel.of(source.config());
-    ModelMemory memory = backend.allocate(folder.toString(), architecture.layout());
+    ModelMemory memory = backend.allocate(source.folder().toString(), architecture.layout());
     try {
       source.readWeights(memory);
       return register(
-          new Model(this, architecture, memory, source.tokenizer(), source.endOfText()));
+          new Model(this, architecture, memory, source.tokenizer(), true, source.endOfText()));
     } catch (RuntimeException e) {
       memory.close();
       throw e;
@@ -111,9 +123,15 @@ public final class Engine implements AutoCloseable {
     }
     CausalLanguageModel architecture = CausalLanguageModel.of(config);
     ModelMemory memory = backend.allocate("a new " + config.family(), architecture.layout());
-    Initialization.fill(memory, seed);
-    List<Integer> end = tokenizer.endOfText().stream().boxed().toList();
-    return register(new Model(this, architecture, memory, java.util.Optional.of(tokenizer), end));
+    try {
+      Initialization.fill(memory, seed);
+      List<Integer> end = tokenizer.endOfText().stream().boxed().toList();
+      return register(new Model(this, architecture, memory, Optional.of(tokenizer), false, end));
+    } catch (RuntimeException e) {
+      memory.close();
+      checkOpen();
+      throw e;
+    }
   }
 
   private synchronized Model register(Model model) {

@@ -8,6 +8,7 @@ import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 import org.quern.data.BatchSource;
 import org.quern.exec.Backend;
+import org.quern.exec.ExecutionException;
 import org.quern.exec.ModelMemory;
 import org.quern.generate.Decoder;
 import org.quern.generate.Generation;
@@ -18,6 +19,7 @@ import org.quern.ir.DType;
 import org.quern.model.CausalLanguageModel;
 import org.quern.model.ModelConfig;
 import org.quern.text.Tokenizer;
+import org.quern.text.TokenizerException;
 import org.quern.train.Trainer;
 import org.quern.train.TrainingListener;
 import org.quern.train.TrainingOptions;
@@ -32,6 +34,7 @@ public final class Model implements AutoCloseable {
   private final CausalLanguageModel architecture;
   private final ModelMemory memory;
   private final Optional<Tokenizer> tokenizer;
+  private final boolean ownsTokenizer;
   private final List<Integer> endOfText;
   private final AtomicReference<@Nullable Decoder> idle = new AtomicReference<>();
 
@@ -40,11 +43,13 @@ public final class Model implements AutoCloseable {
       CausalLanguageModel architecture,
       ModelMemory memory,
       Optional<Tokenizer> tokenizer,
+      boolean ownsTokenizer,
       List<Integer> endOfText) {
     this.engine = engine;
     this.architecture = architecture;
     this.memory = memory;
     this.tokenizer = tokenizer;
+    this.ownsTokenizer = ownsTokenizer;
     this.endOfText = List.copyOf(endOfText);
   }
 
@@ -68,7 +73,7 @@ public final class Model implements AutoCloseable {
     return engine.backend();
   }
 
-  /** The tokens, if the model's folder has them. */
+  /** The tokens, if the model's folder has them; those of a folder are closed with the model. */
   public Optional<Tokenizer> tokenizer() {
     return tokenizer;
   }
@@ -124,7 +129,20 @@ public final class Model implements AutoCloseable {
       }
     }
     long wanted = Math.min(context, (long) prompt.length + options.maxNewTokens());
-    Decoder decoder = decoder(options.beams(), (int) wanted);
+    try {
+      return generate(prompt, (int) wanted, options, listener);
+    } catch (IllegalStateException | TokenizerException e) {
+      if (memory.isOpen()) {
+        throw e;
+      }
+      // Memory that goes away between two runs says only that it is closed.
+      throw new ExecutionException("The model was closed while it wrote; load or create it again.");
+    }
+  }
+
+  private Generation generate(
+      int[] prompt, int capacity, GenerationOptions options, Predicate<String> listener) {
+    Decoder decoder = decoder(options.beams(), capacity);
     try {
       return new TextGenerator(decoder, tokenizer, config().vocabularySize(), options, endOfText)
           .generate(prompt, listener);
@@ -150,6 +168,8 @@ public final class Model implements AutoCloseable {
   private void giveBack(Decoder decoder) {
     if (decoder.isCancelled() || !memory.isOpen() || !idle.compareAndSet(null, decoder)) {
       decoder.close();
+    } else if (!memory.isOpen()) {
+      closeIdle();
     }
   }
 
@@ -216,11 +236,18 @@ public final class Model implements AutoCloseable {
   /** Gives the memory back, after a run in progress. A second call does nothing. */
   @Override
   public void close() {
+    memory.close();
+    closeIdle();
+    if (ownsTokenizer) {
+      tokenizer.ifPresent(Tokenizer::close);
+    }
+    engine.forget(this);
+  }
+
+  private void closeIdle() {
     Decoder kept = idle.getAndSet(null);
     if (kept != null) {
       kept.close();
     }
-    memory.close();
-    engine.forget(this);
   }
 }

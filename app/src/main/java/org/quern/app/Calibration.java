@@ -13,6 +13,7 @@ final class Calibration implements TrainingListener {
   private static final long WARM_UP_NANOS = 2_000_000_000L;
   private static final long MEASURE_NANOS = 4_000_000_000L;
   private static final long LEAST = 20;
+
   /** The most steps, and what options are checked with before the number is known. */
   static final long MOST = 1_000_000;
 

@@ -6,6 +6,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Locale;
 import java.util.Optional;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
@@ -31,6 +32,14 @@ import picocli.CommandLine.Spec;
     versionProvider = Version.class,
     footer = {"", "Example:", "  quern check fixtures/gpt2 --out ours.safetensors"})
 final class CheckCommand implements Callable<Integer> {
+  private static final List<String> CASE_FILES =
+      List.of(
+          "config.json",
+          "model.safetensors",
+          "inputs.safetensors",
+          "case.json",
+          "expected.safetensors");
+
   @Spec private CommandSpec spec = CommandSpec.create();
   @Mixin private EngineMixin engine = new EngineMixin();
 
@@ -51,6 +60,9 @@ final class CheckCommand implements Callable<Integer> {
   public Integer call() throws IOException {
     PrintWriter print = spec.commandLine().getOut();
     Path given = out;
+    if (given != null) {
+      refuseCaseFiles(given);
+    }
     Path target = given == null ? Files.createTempFile("quern-check", ".safetensors") : given;
     try (Engine open = engine.open()) {
       print.println(EngineMixin.chosen(open));
@@ -62,7 +74,8 @@ final class CheckCommand implements Callable<Integer> {
         print.println("The case has no expected.safetensors to compare with.");
         return 0;
       }
-      return report(comparison.get(), print);
+      report(comparison.get(), print);
+      return 0;
     } finally {
       if (given == null) {
         Files.deleteIfExists(target);
@@ -71,13 +84,28 @@ final class CheckCommand implements Callable<Integer> {
     }
   }
 
-  private static int report(TensorComparison comparison, PrintWriter print) {
+  /** What is compared with must not be what was computed. */
+  private void refuseCaseFiles(Path target) throws IOException {
+    if (Files.isDirectory(target)) {
+      throw new AppException("The output " + target + " is a folder; give a file with --out.");
+    }
+    for (String name : CASE_FILES) {
+      Path file = folder.resolve(name);
+      if (Files.exists(file) && Files.exists(target) && Files.isSameFile(file, target)) {
+        throw new AppException(
+            "The output " + target + " is a file of the case itself; choose another with --out.");
+      }
+    }
+  }
+
+  private void report(TensorComparison comparison, PrintWriter print) {
     List<TensorComparison.Result> results =
         comparison.results().stream()
             .sorted(Comparator.comparingDouble(TensorComparison.Result::error))
             .toList();
     for (TensorComparison.Result result : results) {
       print.printf(
+          Locale.ROOT,
           "%10.2e%s  %s%s%n",
           result.error(),
           result.absolute() ? " absolute" : "",
@@ -86,6 +114,17 @@ final class CheckCommand implements Callable<Integer> {
     }
     int failed = comparison.failures().size();
     print.printf("%d tensors compared, %d beyond the tolerance.%n", results.size(), failed);
-    return comparison.passed() ? 0 : 1;
+    if (!comparison.passed()) {
+      throw new AppException(
+          "The case "
+              + folder
+              + " fails: "
+              + failed
+              + " of "
+              + results.size()
+              + " tensors are beyond the tolerance, the worst "
+              + results.getLast().name()
+              + ".");
+    }
   }
 }

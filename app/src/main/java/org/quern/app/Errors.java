@@ -58,8 +58,9 @@ final class Errors {
   }
 
   private static String describe(Exception exception) {
-    if (exception instanceof UncheckedIOException unchecked) {
-      return describe(unchecked.getCause());
+    if (exception instanceof UncheckedIOException
+        && exception.getCause() instanceof IOException e) {
+      return describe(e);
     }
     String message = exception.getMessage();
     if (message == null) {

@@ -125,7 +125,7 @@ final class ModelOptions {
     int headCount = size("--heads", heads, preset.heads);
     int length = size("--context", context, preset.context);
     return switch (preset.family) {
-      case GPT2 -> 
+      case GPT2 ->
           gpt2(
               vocabulary,
               length,
@@ -137,7 +137,13 @@ final class ModelOptions {
         int usual = width == preset.channels ? preset.feedForward : (width * 8 / 3 + 15) & -16;
         int groupCount = size("--kv-heads", groups, heads == null ? preset.groups : headCount);
         yield llama(
-            vocabulary, length, width, depth, headCount, groupCount, size("--feed-forward", feedForward, usual));
+            vocabulary,
+            length,
+            width,
+            depth,
+            headCount,
+            groupCount,
+            size("--feed-forward", feedForward, usual));
       }
     };
   }

@@ -78,7 +78,9 @@ final class Samples {
 
   String brief() {
     String sample = write(NEW_TOKENS);
-    return sample.length() > MOST_CHARACTERS ? sample.substring(0, sample.offsetByCodePoints(0, sample.codePointCount(0, MOST_CHARACTERS) - 1))
+    return sample.length() > MOST_CHARACTERS
+        ? sample.substring(
+            0, sample.offsetByCodePoints(0, sample.codePointCount(0, MOST_CHARACTERS) - 1))
         : sample;
   }
 

@@ -76,6 +76,9 @@ final class TokenizeCommand implements Callable<Integer> {
   }
 
   private static int[] parseIds(String input) {
+    if (input.isBlank()) {
+      return new int[0];
+    }
     String[] words = input.strip().split("[\\s,]+", -1);
     int[] ids = new int[words.length];
     for (int index = 0; index < words.length; index++) {

@@ -154,14 +154,14 @@ final class TrainingRun {
     FullEvaluation full = new FullEvaluation(model, validation);
     Optional<Evaluation> evaluation;
     try (Trainer trainer =
-            new Trainer(
-                model.backend(),
-                model.architecture(),
-                model.memory(),
-                batches,
-                Optional.of(validation),
-                command.options(steps).withFolder(folder.path()),
-                TrainingListener.all(new Progress(console, samples), new ModelFiles(model)))) {
+        new Trainer(
+            model.backend(),
+            model.architecture(),
+            model.memory(),
+            batches,
+            Optional.of(validation),
+            command.options(steps).withFolder(folder.path()),
+            TrainingListener.all(new Progress(console, samples), new ModelFiles(model)))) {
       if (resuming) {
         resume(trainer, steps);
       }

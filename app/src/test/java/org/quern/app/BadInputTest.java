@@ -3,6 +3,7 @@ package org.quern.app;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -89,9 +90,7 @@ final class BadInputTest {
 
   @Test
   void trainRefusesWsdThatDoesNotFit() {
-    Cli.run(
-            Cli.tiny(
-                text, out, "--steps", 10, "--schedule", "wsd", "--warmup", 6, "--decay", 6))
+    Cli.run(Cli.tiny(text, out, "--steps", 10, "--schedule", "wsd", "--warmup", 6, "--decay", 6))
         .failedWith("decay");
   }
 
@@ -107,7 +106,7 @@ final class BadInputTest {
   static Stream<Arguments> badTexts() {
     return Stream.of(
         Arguments.of("empty", new byte[0], "empty"),
-        Arguments.of("short", "abc".getBytes(java.nio.charset.StandardCharsets.UTF_8), "token"),
+        Arguments.of("short", "abc".getBytes(StandardCharsets.UTF_8), "token"),
         Arguments.of("latin1", latin1(), "UTF-8"));
   }
 
@@ -209,8 +208,15 @@ final class BadInputTest {
 
   static Stream<String> damages() {
     return Stream.of(
-        "no folder", "no config", "no weights", "truncated", "header", "contradiction", "type",
-        "no json", "tokenizer");
+        "no folder",
+        "no config",
+        "no weights",
+        "truncated",
+        "header",
+        "contradiction",
+        "type",
+        "no json",
+        "tokenizer");
   }
 
   @ParameterizedTest

@@ -16,6 +16,7 @@ import java.util.Random;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Assumptions;
+import org.quern.exec.nativecpu.NativeKernels;
 import picocli.CommandLine;
 
 /** Calls the command line as tests need it: in this process or in one of its own. */
@@ -81,8 +82,27 @@ final class Cli {
   static Object[] tiny(Path data, Path out, Object... options) {
     Stream<Object> given =
         Stream.of(
-            "train", "--data", data, "--out", out, "--tokens", "characters", "--model", "gpt2",
-            "--layers", 1, "--heads", 2, "--channels", 16, "--context", 16, "--batch", 4);
+            "train",
+            "--data",
+            data,
+            "--out",
+            out,
+            "--tokens",
+            "characters",
+            "--model",
+            "gpt2",
+            "--layers",
+            1,
+            "--heads",
+            2,
+            "--channels",
+            16,
+            "--context",
+            16,
+            "--batch",
+            4,
+            "--threads",
+            1);
     List<String> replaced =
         Arrays.stream(options).map(Object::toString).filter(o -> o.startsWith("--")).toList();
     List<Object> all = new ArrayList<>();
@@ -124,21 +144,21 @@ final class Cli {
             "-XX:+UseSerialGC",
             "-XX:TieredStopAtLevel=1",
             "--enable-native-access=ALL-UNNAMED",
-            "-Djava.awt.headless=true",
-            "-cp",
-            classPath,
-            Main.class.getName()));
+            "-Djava.awt.headless=true"));
+    if (!NativeKernels.find().isLoaded()) {
+      command.addAll(List.of("--add-modules", "jdk.incubator.vector"));
+    }
+    command.addAll(List.of("-cp", classPath, Main.class.getName()));
     command.addAll(List.of(strings(arguments)));
     return command;
   }
 
   /** Runs a command and waits for its end. */
-  static Result process(ProcessBuilder builder, Path folder) throws IOException, InterruptedException {
+  static Result process(ProcessBuilder builder, Path folder)
+      throws IOException, InterruptedException {
     Path out = Files.createTempFile(folder, "out", ".txt");
     Path err = Files.createTempFile(folder, "err", ".txt");
-    Process process =
-        builder.redirectOutput(out.toFile()).redirectError(err.toFile()).redirectInput(nothing())
-            .start();
+    Process process = builder.redirectOutput(out.toFile()).redirectError(err.toFile()).start();
     return finished(process, out, err);
   }
 
@@ -155,11 +175,15 @@ final class Cli {
         Files.readString(err, StandardCharsets.UTF_8));
   }
 
+  static void requireNative() {
+    Assumptions.assumeTrue(
+        NativeKernels.find().isLoaded(), "skipped: there is no native library here");
+  }
+
   /** A file or folder of the shared test inputs; the test is skipped where it is absent. */
   static Path shared(String path) {
     String folder = System.getProperty("quern.shared");
-    Assumptions.assumeTrue(
-        folder != null, "skipped: the system property quern.shared is not set");
+    Assumptions.assumeTrue(folder != null, "skipped: the system property quern.shared is not set");
     Path found = Path.of(folder).resolve(path);
     Assumptions.assumeTrue(Files.exists(found), () -> "skipped: " + found + " is absent");
     return found;

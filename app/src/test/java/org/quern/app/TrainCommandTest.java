@@ -90,8 +90,16 @@ final class TrainCommandTest {
   void trainingLearns() throws IOException {
     Cli.run(
             Cli.tiny(
-                text, out, "--steps", 120, "--learning-rate", "1e-2", "--sample-every", 0,
-                "--eval-every", 0))
+                text,
+                out,
+                "--steps",
+                120,
+                "--learning-rate",
+                "1e-2",
+                "--sample-every",
+                0,
+                "--eval-every",
+                0))
         .succeeded();
     List<JsonNode> entries = log();
     double first = entries.getFirst().path("loss").asDouble();
@@ -118,7 +126,7 @@ final class TrainCommandTest {
         "--context 1",
         "--context 2 --batch 1",
         "--prompt the",
-        "--threads 1 --max-isa scalar",
+        "--threads 2 --max-isa scalar",
         "--steps 1",
         "--held-out 0.5",
       })
@@ -150,11 +158,23 @@ final class TrainCommandTest {
       out = folder.resolve(schedule);
       Cli.run(
               Cli.tiny(
-                  text, out, "--steps", 8, "--schedule", schedule, "--warmup", 1, "--sample-every",
-                  0, "--decay", 3, "--min-learning-rate", "1e-5"))
+                  text,
+                  out,
+                  "--steps",
+                  8,
+                  "--schedule",
+                  schedule,
+                  "--warmup",
+                  1,
+                  "--sample-every",
+                  0,
+                  "--decay",
+                  3,
+                  "--min-learning-rate",
+                  "1e-5"))
           .succeeded();
-      rates.add(log().stream().map(entry -> entry.path("learning_rate").asString()).toList()
-          .toString());
+      rates.add(
+          log().stream().map(entry -> entry.path("learning_rate").asString()).toList().toString());
     }
     assertThat(rates).doesNotHaveDuplicates();
     assertThat(rates.getLast()).startsWith("[5.0E-4, 0.001, 0.001, 0.001, 0.001, 0.001");
@@ -167,8 +187,19 @@ final class TrainCommandTest {
     Path first = out;
     out = folder.resolve("further");
     Object[] further = {
-      "train", "--data", text, "--model", first, "--out", out, "--steps", 30, "--batch", 4,
-      "--learning-rate", "3e-3"
+      "train",
+      "--data",
+      text,
+      "--model",
+      first,
+      "--out",
+      out,
+      "--steps",
+      30,
+      "--batch",
+      4,
+      "--learning-rate",
+      "3e-3"
     };
     Cli.run(further).succeeded();
     assertThat(log().getFirst().path("loss").asDouble()).isLessThan(before + 0.3);
@@ -176,9 +207,27 @@ final class TrainCommandTest {
 
     Cli.run("train", "--data", text, "--model", first, "--out", folder.resolve("x"), "--layers", 2)
         .failedWith("--layers");
-    Cli.run("train", "--data", text, "--model", first, "--out", folder.resolve("x"), "--tokens", "bpe")
+    Cli.run(
+            "train",
+            "--data",
+            text,
+            "--model",
+            first,
+            "--out",
+            folder.resolve("x"),
+            "--tokens",
+            "bpe")
         .failedWith("--tokens");
-    Cli.run("train", "--data", text, "--model", first, "--out", folder.resolve("x"), "--context", 99)
+    Cli.run(
+            "train",
+            "--data",
+            text,
+            "--model",
+            first,
+            "--out",
+            folder.resolve("x"),
+            "--context",
+            99)
         .failedWith("99", "16");
   }
 
@@ -233,8 +282,18 @@ final class TrainCommandTest {
   void aLearningRateThatDivergesIsToldByStepAndOperation() {
     Cli.run(
             Cli.tiny(
-                text, out, "--steps", 40, "--optimizer", "sgd", "--learning-rate", "1e30", "--clip",
-                0, "--warmup", 0))
+                text,
+                out,
+                "--steps",
+                40,
+                "--optimizer",
+                "sgd",
+                "--learning-rate",
+                "1e30",
+                "--clip",
+                0,
+                "--warmup",
+                0))
         .failedWith("step");
   }
 }

@@ -70,9 +70,7 @@ public class TrainingStepBenchmark {
     int[] shape = numbers(batch);
     CausalLanguageModel gpt2 =
         CausalLanguageModel.of(Gpt2Config.of(sizes[0], sizes[1], sizes[2], sizes[3], sizes[4]));
-    Graph graph =
-        LanguageModelGraphs.training(
-            gpt2, shape[0], shape[1], OPTIMIZER::append);
+    Graph graph = LanguageModelGraphs.training(gpt2, shape[0], shape[1], OPTIMIZER::append);
 
     engine = new NativeEngine(threads);
     memory = engine.backend().allocate("benchmark", graph.layout());

@@ -17,6 +17,7 @@ public final class CpuBackend implements Backend {
   private final Slab work;
   private final RunLock lock = new RunLock();
   private final AtomicReference<@Nullable StepBlock> running = new AtomicReference<>();
+  private volatile boolean closing;
   private boolean closed;
 
   /**
@@ -77,7 +78,13 @@ public final class CpuBackend implements Backend {
 
   @Override
   public Executable link(Plan plan, LinkedMemory memory) {
-    return new CpuExecutable(this, plan, memory);
+    try {
+      return new CpuExecutable(this, plan, memory);
+    } catch (IllegalStateException e) {
+      // Memory that goes away under the linker says only that it is closed.
+      checkOpen();
+      throw e;
+    }
   }
 
   RunLock lock() {
@@ -97,7 +104,7 @@ public final class CpuBackend implements Backend {
   }
 
   void checkOpen() {
-    if (closed) {
+    if (closing) {
       throw new ExecutionException("The engine is closed; open another.");
     }
   }
@@ -113,6 +120,8 @@ public final class CpuBackend implements Backend {
   /** Ends a run in progress, then stops the threads. A second call does nothing. */
   @Override
   public void close() {
+    // Runs that wait for the lock must not begin any more, so this comes first.
+    closing = true;
     StepBlock current = running.get();
     if (current != null) {
       current.cancel();

@@ -212,6 +212,8 @@ final class CpuExecutable implements Executable {
       backend.begin(step);
       int status;
       try {
+        // Whoever closed the backend before the line above did not see this run to cancel it.
+        backend.checkOpen();
         status = backend.workers().run(program, step, 0, plan.graph().nodes().size());
       } finally {
         backend.end();

@@ -19,7 +19,7 @@ public final class ModelMemory implements AutoCloseable {
   private final String owner;
   private final ParameterLayout layout;
   private final Map<Region, Slab> slabs = new EnumMap<>(Region.class);
-  private boolean closed;
+  private volatile boolean closed;
 
   ModelMemory(RunLock lock, SlabAllocator allocator, String owner, ParameterLayout layout) {
     this.lock = lock;
@@ -60,6 +60,8 @@ public final class ModelMemory implements AutoCloseable {
     checkOpen();
     Slab slab = slabs.get(region);
     if (slab == null) {
+      // Another thread may have closed it since.
+      checkOpen();
       throw new ExecutionException("The model " + owner + " has no " + region + " yet.");
     }
     return slab.segment();

@@ -119,10 +119,16 @@ public final class StepBlock {
 
   /**
    * Asks the run in progress to end; any thread may. Once the optimizer has begun, the run goes on
-   * to its end, so that no parameter is ahead of another.
+   * to its end, so that no parameter is ahead of another. Does nothing once the executable is
+   * closed.
    */
   public void cancel() {
-    INT.setVolatile(block, CANCEL, 1);
+    try {
+      INT.setVolatile(block, CANCEL, 1);
+    } catch (IllegalStateException e) {
+      // Closed by another thread in between: there is nothing left to cancel.
+      return;
+    }
   }
 
   void clearBeforeRun() {

@@ -6,7 +6,9 @@ import java.lang.foreign.MemorySegment;
 import java.util.Optional;
 import java.util.TreeMap;
 import org.quern.exec.Backend;
+import org.quern.exec.CancelledException;
 import org.quern.exec.Executable;
+import org.quern.exec.ExecutionException;
 import org.quern.exec.LinkedMemory;
 import org.quern.exec.ModelMemory;
 import org.quern.ir.Region;
@@ -37,6 +39,7 @@ public final class Decoder implements AutoCloseable {
   private final Executable[] bySize = new Executable[SIZES.length];
   private int position;
   private volatile boolean cancelled;
+  private boolean closed;
 
   /**
    * A decoder with an empty cache.
@@ -183,9 +186,18 @@ public final class Decoder implements AutoCloseable {
   /**
    * Feeds one token to each sequence.
    *
+   * @param tokens one for each
    * @return the logits of the next, as {@link #feed(int[])}
    */
   public MemorySegment feedEach(int[] tokens) {
+    if (tokens.length != batch) {
+      throw new GenerationException(
+          "There are "
+              + tokens.length
+              + " tokens for "
+              + batch
+              + " sequences; give one token for each.");
+    }
     checkRoom(1);
     int index = SIZES.length - 1;
     for (int row = 0; row < batch; row++) {
@@ -201,6 +213,12 @@ public final class Decoder implements AutoCloseable {
   }
 
   private void checkRoom(int tokens) {
+    if (closed) {
+      throw new GenerationException("The decoder is closed; make another.");
+    }
+    if (!memory.isOpen()) {
+      throw new ExecutionException("The model is closed; load or create it again.");
+    }
     if (tokens > capacity - position) {
       throw new GenerationException(
           "The context holds "
@@ -215,7 +233,7 @@ public final class Decoder implements AutoCloseable {
 
   private void run(Executable program, int time) {
     if (cancelled) {
-      throw new org.quern.exec.CancelledException("The generation was cancelled.");
+      throw new CancelledException("The generation was cancelled.");
     }
     MemorySegment starts = program.input(Pass.STARTS);
     for (int row = 0; row < batch; row++) {
@@ -228,6 +246,7 @@ public final class Decoder implements AutoCloseable {
   /** Gives programs and cache back. A second call does nothing. */
   @Override
   public void close() {
+    closed = true;
     programs.values().forEach(Executable::close);
     cache.close();
     cacheSlab.close();

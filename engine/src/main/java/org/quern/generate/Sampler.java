@@ -67,7 +67,15 @@ public final class Sampler {
         best = id;
       }
     }
+    if (!Float.isFinite(logits[best])) {
+      throw notFinite();
+    }
     return best;
+  }
+
+  private static GenerationException notFinite() {
+    return new GenerationException(
+        "The model's logits are not finite; its weights are damaged or its training diverged.");
   }
 
   private int draw() {
@@ -78,8 +86,7 @@ public final class Sampler {
       total += weights[id];
     }
     if (!(total > 0) || Double.isInfinite(total)) {
-      throw new GenerationException(
-          "The model's logits are not finite; its weights are damaged or its training diverged.");
+      throw notFinite();
     }
     if (options.topK() == 0 && options.topP() == 1 && options.minP() == 0) {
       return drawAmongAll(total);

@@ -87,14 +87,18 @@ public final class TextGenerator {
     } catch (CancelledException e) {
       reason = FinishReason.CANCELLED;
     }
-    output.finish();
-    return result(prompt, reason, begin, first);
+    return result(prompt, output.finish(reason), begin, first);
   }
 
   private Generation searchBeams(
       int[] prompt, int most, FinishReason atEnd, Predicate<String> listener, long begin) {
-    int[] found = new BeamSearch(decoder, vocabulary, options, endOfText).search(prompt, most);
     Output output = new Output(prompt, listener);
+    int[] found;
+    try {
+      found = new BeamSearch(decoder, vocabulary, options, endOfText).search(prompt, most);
+    } catch (CancelledException e) {
+      return result(prompt, FinishReason.CANCELLED, begin, System.nanoTime());
+    }
     FinishReason reason = found.length < most ? FinishReason.END_OF_TEXT : atEnd;
     for (int id : found) {
       ids.add(id);
@@ -103,8 +107,7 @@ public final class TextGenerator {
         break;
       }
     }
-    output.finish();
-    return result(prompt, reason, begin, System.nanoTime());
+    return result(prompt, output.finish(reason), begin, System.nanoTime());
   }
 
   private Generation result(int[] prompt, FinishReason reason, long begin, long first) {
@@ -121,6 +124,7 @@ public final class TextGenerator {
     private final Predicate<String> listener;
     private final Optional<StreamingDecoder> stream = tokenizer.map(Tokenizer::streamingDecoder);
     private final StopWords stopWords = new StopWords(options.stopWords());
+    private boolean refused;
 
     /** The prompt goes first: how a token is written depends on what stands before it. */
     Output(int[] prompt, Predicate<String> listener) {
@@ -140,18 +144,26 @@ public final class TextGenerator {
       return stopWords.stopped();
     }
 
-    void finish() {
-      if (stream.isPresent() && !stopWords.stopped()) {
-        boolean ignored = emit(stopWords.push(stream.get().finish()));
-        if (!stopWords.stopped()) {
-          ignored = emit(stopWords.finish());
-        }
+    /**
+     * Gives out what was held back: part of a character, or of what could be a stop word.
+     *
+     * @return why the generation ended, after that
+     */
+    FinishReason finish(FinishReason reason) {
+      if (stream.isEmpty() || stopWords.stopped() || refused) {
+        return reason;
       }
+      boolean goesOn = emit(stopWords.push(stream.get().finish()));
+      if (stopWords.stopped()) {
+        return FinishReason.STOP_WORD;
+      }
+      return goesOn && emit(stopWords.finish()) ? reason : FinishReason.CANCELLED;
     }
 
     private boolean emit(String piece) {
       text.append(piece);
-      return piece.isEmpty() || listener.test(piece);
+      refused = !piece.isEmpty() && !listener.test(piece);
+      return !refused;
     }
   }
 }

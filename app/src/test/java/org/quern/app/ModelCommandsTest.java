@@ -1,0 +1,150 @@
+package org.quern.app;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.json.JsonMapper;
+
+/** {@code generate}, {@code tokenize}, {@code inspect} and {@code doctor}. */
+final class ModelCommandsTest {
+  @ParameterizedTest
+  @ValueSource(strings = {"native", "vector"})
+  void theStoriesAreThoseOfTheReference(String backend) throws IOException {
+    Path model = Cli.shared("models/stories260k");
+    if (backend.equals("native")) {
+      Cli.requireNative();
+    }
+    JsonNode stories = new JsonMapper().readTree(Files.readString(model.resolve("greedy.json")));
+    int checked = backend.equals("native") ? stories.size() : 1;
+    for (JsonNode story : stories.valueStream().limit(checked).toList()) {
+      Cli.Result result =
+          Cli.run(
+                  "generate",
+                  model,
+                  story.path("prompt").asString(),
+                  "--max-tokens",
+                  story.path("greedy_ids").size(),
+                  "--ignore-end",
+                  "--threads",
+                  1,
+                  "--backend",
+                  backend)
+              .succeeded();
+      assertThat(result.out().stripTrailing())
+          .isEqualTo(story.path("text").asString().stripTrailing());
+      assertThat(result.err()).contains("prompt tokens", "new tokens", "tokens/s");
+    }
+  }
+
+  @Test
+  void samplingFollowsTheSeed() {
+    Path model = Cli.shared("models/stories260k");
+    String first = sample(model, 7);
+    assertThat(sample(model, 7)).isEqualTo(first);
+    assertThat(sample(model, 8)).isNotEqualTo(first);
+  }
+
+  private static String sample(Path model, int seed) {
+    return Cli.run(
+            "generate",
+            model,
+            "Once upon a time",
+            "--max-tokens",
+            30,
+            "--temperature",
+            0.9,
+            "--top-k",
+            40,
+            "--top-p",
+            0.95,
+            "--min-p",
+            0.01,
+            "--repetition-penalty",
+            1.1,
+            "--seed",
+            seed)
+        .succeeded()
+        .out();
+  }
+
+  @Test
+  void aStopWordEndsTheTextAndIsNoPartOfIt() {
+    Path model = Cli.shared("models/stories260k");
+    Cli.Result result =
+        Cli.run("generate", model, "Once upon a time", "--stop", "play", "--stop", "nothing");
+    assertThat(result.succeeded().out()).doesNotContain("play");
+    assertThat(result.err()).contains("stop word");
+    assertThat(Cli.run("generate", model, "Once", "--max-tokens", 0).succeeded().out().strip())
+        .isEqualTo("Once");
+  }
+
+  @Test
+  void beamSearchWrites() {
+    Path model = Cli.shared("models/stories260k");
+    assertThat(
+            Cli.run("generate", model, "Once", "--beams", 4, "--max-tokens", 12).succeeded().out())
+        .startsWith("Once");
+  }
+
+  @Test
+  void tokensGoThereAndBack() {
+    Path model = Cli.shared("models/stories260k");
+    String ids = Cli.run("tokenize", model, "Once upon a time", "--ids").succeeded().out().strip();
+    assertThat(ids).isEqualTo("1 403 407 261 378");
+    assertThat(Cli.run("tokenize", model, "--decode", ids).succeeded().out())
+        .contains("Once upon a time");
+    assertThat(
+            Cli.run("tokenize", model, "Once upon a time", "--ids", "--no-special").out().strip())
+        .isEqualTo("403 407 261 378");
+    Cli.Result table = Cli.run("tokenize", model.resolve("tokenizer.json"), "Once upon a time");
+    assertThat(table.succeeded().lines()).hasSize(6);
+    assertThat(table.lastLine()).startsWith("5 tokens");
+    assertThat(Cli.run("tokenize", model, "", "--no-special").succeeded().lastLine())
+        .startsWith("0 tokens");
+    assertThat(Cli.run("tokenize", model, "--decode", "").succeeded().out().strip()).isEmpty();
+  }
+
+  @Test
+  void inspectTellsTensorsAndSizes() throws IOException {
+    Path model = Cli.shared("models/stories260k");
+    Cli.Result table = Cli.run("inspect", model).succeeded();
+    assertThat(table.out())
+        .contains("config.json", "llama", "model.embed_tokens.weight", "[512, 64]", "260,032");
+    JsonNode json =
+        new JsonMapper().readTree(Cli.run("inspect", model, "--json").succeeded().out());
+    assertThat(json.path("elements").asLong()).isEqualTo(260_032);
+    assertThat(json.path("bytes").asLong()).isEqualTo(4 * 260_032);
+    JsonNode first = json.path("tensors").get(0);
+    assertThat(first.path("name").asString()).isNotEmpty();
+    assertThat(first.path("dtype").asString()).isEqualTo("F32");
+    assertThat(first.path("shape").size()).isPositive();
+    Cli.Result file = Cli.run("inspect", model.resolve("model.safetensors")).succeeded();
+    assertThat(file.out()).contains("model.embed_tokens.weight");
+  }
+
+  @Test
+  void doctorNamesWhatWasChosenAndWhy() {
+    Cli.Result result = Cli.run("doctor", "--threads", 1, "--memory", "512M").succeeded();
+    assertThat(result.err()).isEmpty();
+    assertThat(result.out())
+        .contains("Java", Runtime.version().toString())
+        .contains("Native library", "Vector API", "Processors")
+        .contains("Memory", "512.0 MiB", "--memory", "QUERN_MEMORY")
+        .contains("backend", "1 thread", "--threads", "QUERN_THREADS");
+  }
+
+  @Test
+  void doctorNamesTheInstructionSet() {
+    Cli.requireNative();
+    assertThat(Cli.run("doctor", "--max-isa", "scalar").succeeded().lastLine())
+        .contains("backend native", "scalar");
+    assertThat(Cli.run("doctor", "--backend", "vector").succeeded().lastLine())
+        .contains("backend vector");
+  }
+}
