@@ -67,7 +67,7 @@ class AllocationTest {
   private static long[] threads() {
     Thread caller = Thread.currentThread();
     return Thread.getAllStackTraces().keySet().stream()
-        .filter(thread -> thread == caller || thread.getName().startsWith("quern-worker"))
+        .filter(thread -> thread.equals(caller) || thread.getName().startsWith("quern-worker"))
         .mapToLong(Thread::threadId)
         .toArray();
   }
