@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
@@ -18,6 +19,8 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.quern.data.BatchSource;
+import org.quern.data.TokenSpan;
 import org.quern.exec.Executable;
 import org.quern.exec.ExecutionException;
 import org.quern.exec.LinkedMemory;
@@ -32,6 +35,11 @@ import org.quern.model.LanguageModelGraphs;
 import org.quern.model.ModelConfig;
 import org.quern.plan.Plan;
 import org.quern.text.CharacterTokenizer;
+import org.quern.train.StepReport;
+import org.quern.train.Trainer;
+import org.quern.train.TrainingException;
+import org.quern.train.TrainingListener;
+import org.quern.train.TrainingOptions;
 
 /** Opening, closing and using engines and models in every order and from many threads. */
 @Timeout(120)
@@ -98,6 +106,47 @@ class LifeCycleTest {
         begun.await();
         engine.close();
         writer.get(30, TimeUnit.SECONDS);
+        assertThat(engine.backend().memory().allocated()).isZero();
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("engines")
+  void anEngineOrItsModelClosesInTheMiddleOfATraining(TestEngines.Kind kind) throws Exception {
+    int[] ids = new java.util.Random(1).ints(1000, 0, TOKENIZER.vocabularySize()).toArray();
+    TokenSpan tokens = TokenSpan.of(ids, TOKENIZER.vocabularySize());
+    try (ExecutorService threads = Executors.newFixedThreadPool(1)) {
+      for (int round = 0; round < 20; round++) {
+        Engine engine = kind.open();
+        Model model = create(engine);
+        CountDownLatch begun = new CountDownLatch(1 + round % 5);
+        TrainingListener listener =
+            new TrainingListener() {
+              @Override
+              public void onStep(StepReport report) {
+                begun.countDown();
+              }
+            };
+        Future<?> training =
+            threads.submit(() -> {
+              try (Trainer trainer =
+                  model.trainer(
+                      BatchSource.shuffled(tokens, 2, 8, 1),
+                      Optional.empty(),
+                      TrainingOptions.of(1_000_000),
+                      listener)) {
+                assertThatThrownBy(trainer::train)
+                    .isInstanceOfAny(TrainingException.class, ExecutionException.class)
+                    .hasMessageContaining("closed");
+              }
+            });
+        begun.await();
+        if (round % 2 == 0) {
+          model.close();
+        }
+        engine.close();
+        training.get(30, TimeUnit.SECONDS);
         assertThat(engine.backend().memory().allocated()).isZero();
       }
     }

@@ -130,14 +130,19 @@ public final class TextGenerator {
     Output(int[] prompt, Predicate<String> listener) {
       this.listener = listener;
       for (int id : prompt) {
-        stream.ifPresent(decoder -> decoder.push(id));
+        String ignored = decode(id);
       }
     }
 
     /** Whether to go on. */
     boolean push(int id) {
-      return stream.isEmpty()
-          || (emit(stopWords.push(stream.get().push(id))) && !stopWords.stopped());
+      return emit(stopWords.push(decode(id))) && !stopWords.stopped();
+    }
+
+    /** Models often have more tokens than their tokenizer has names for; those are no text. */
+    private String decode(int id) {
+      boolean named = tokenizer.isPresent() && id < tokenizer.get().vocabularySize();
+      return stream.isPresent() && named ? stream.get().push(id) : "";
     }
 
     boolean stopped() {

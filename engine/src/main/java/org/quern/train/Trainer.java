@@ -259,19 +259,14 @@ public final class Trainer implements AutoCloseable {
     long begin = System.nanoTime();
     while (!stopping) {
       try {
-        if (!program.run(source, step, learningRate, options.maxNorm(), options.seed())) {
-          throw nonfinite();
+        if (run(learningRate)) {
+          long end = System.nanoTime();
+          step++;
+          cursor = source.cursor();
+          report.result(step, program.loss(), learningRate, program.gradNorm());
+          report.times(first, tokensPerStep, end - begin, end - start);
+          return true;
         }
-        long end = System.nanoTime();
-        step++;
-        cursor = source.cursor();
-        report.result(step, program.loss(), learningRate, program.gradNorm());
-        report.times(first, tokensPerStep, end - begin, end - start);
-        return true;
-      } catch (CancelledException e) {
-        // By stop(); or by one that came too late for an earlier run: then the step is done again.
-        program.clearGradients();
-        source.seek(cursor);
       } catch (RuntimeException e) {
         if (memory.isOpen()) {
           throw e;
@@ -285,6 +280,21 @@ public final class Trainer implements AutoCloseable {
       }
     }
     return false;
+  }
+
+  /** Runs a step; false if it was cancelled, and then nothing has changed. */
+  private boolean run(float learningRate) {
+    try {
+      if (!program.run(source, step, learningRate, options.maxNorm(), options.seed())) {
+        throw nonfinite();
+      }
+      return true;
+    } catch (CancelledException e) {
+      // By stop(); or by one that came too late for an earlier run: then the step is done again.
+      program.clearGradients();
+      source.seek(cursor);
+      return false;
+    }
   }
 
   private NonfiniteException nonfinite() {

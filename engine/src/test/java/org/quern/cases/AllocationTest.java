@@ -12,8 +12,8 @@ import org.quern.exec.Backend;
 import org.quern.plan.PlanOptions;
 
 /**
- * Once warm, a step allocates nothing on the Java heap, in the caller or in a worker. The Vector API
- * is left out: where the compiler gives up on inlining, its vectors become objects.
+ * Once warm, a step allocates nothing on the Java heap, in the caller or in a worker. The Vector
+ * API is left out: where the compiler gives up on inlining, its vectors become objects.
  */
 class AllocationTest {
   private static final int RUNS = 100;
