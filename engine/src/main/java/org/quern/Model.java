@@ -189,7 +189,7 @@ public final class Model implements AutoCloseable {
         new TrainingListener() {
           @Override
           public void onSave(Path folder) {
-            ModelFolder.writeDescription(folder, config(), tokenizer, endOfText, DType.F32);
+            saveDescription(folder);
           }
         };
     return new Trainer(

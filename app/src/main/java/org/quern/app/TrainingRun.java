@@ -19,7 +19,6 @@ import org.quern.text.Tokenizers;
 import org.quern.train.Checkpoint;
 import org.quern.train.Evaluation;
 import org.quern.train.Trainer;
-import org.quern.train.TrainingListener;
 import org.quern.train.TrainingResult;
 
 /** A training from text to a model folder, with what is printed on the way. */
@@ -154,14 +153,11 @@ final class TrainingRun {
     FullEvaluation full = new FullEvaluation(model, validation);
     Optional<Evaluation> evaluation;
     try (Trainer trainer =
-        new Trainer(
-            model.backend(),
-            model.architecture(),
-            model.memory(),
+        model.trainer(
             batches,
             Optional.of(validation),
             command.options(steps).withFolder(folder.path()),
-            TrainingListener.all(new Progress(console, samples), new ModelFiles(model)))) {
+            new Progress(console, samples))) {
       if (resuming) {
         resume(trainer, steps);
       }

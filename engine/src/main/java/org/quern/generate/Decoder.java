@@ -4,7 +4,6 @@ import static java.lang.foreign.ValueLayout.JAVA_INT;
 
 import java.lang.foreign.MemorySegment;
 import java.util.Optional;
-import java.util.TreeMap;
 import org.quern.exec.Backend;
 import org.quern.exec.CancelledException;
 import org.quern.exec.Executable;
@@ -34,7 +33,6 @@ public final class Decoder implements AutoCloseable {
   private final int capacity;
   private final Slab cacheSlab;
   private final KvCache cache;
-  private final TreeMap<Integer, Executable> programs = new TreeMap<>();
   private final MemorySegment[] ids = new MemorySegment[SIZES.length];
   private final Executable[] bySize = new Executable[SIZES.length];
   private int position;
@@ -88,7 +86,6 @@ public final class Decoder implements AutoCloseable {
         rows.setAtIndex(JAVA_INT, row, row * time + time - 1);
       }
     }
-    programs.put(time, program);
     bySize[index] = program;
     ids[index] = program.input(Pass.IDS);
     return program;
@@ -247,7 +244,11 @@ public final class Decoder implements AutoCloseable {
   @Override
   public void close() {
     closed = true;
-    programs.values().forEach(Executable::close);
+    for (Executable program : bySize) {
+      if (program != null) {
+        program.close();
+      }
+    }
     cache.close();
     cacheSlab.close();
   }
