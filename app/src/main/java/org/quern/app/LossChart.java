@@ -2,6 +2,7 @@ package org.quern.app;
 
 import java.awt.BasicStroke;
 import java.awt.Color;
+import java.awt.image.BufferedImage;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.OutputStream;
@@ -20,6 +21,8 @@ import tools.jackson.databind.json.JsonMapper;
 
 /** The loss curve of a run as a picture, from its log. */
 final class LossChart {
+  private static final int WIDTH = 1000;
+  private static final int HEIGHT = 600;
   private static final int POINTS = 400;
 
   private final Path log;
@@ -36,10 +39,28 @@ final class LossChart {
 
   void write(Path picture) {
     read();
+    try (OutputStream out = Files.newOutputStream(picture)) {
+      ImageIO.write(image(), "png", out);
+    } catch (IOException e) {
+      throw new AppException(
+          "The picture " + picture + " cannot be written (" + e.getMessage() + ").");
+    }
+  }
+
+  private BufferedImage image() {
+    try {
+      return BitmapEncoder.getBufferedImage(chart());
+    } catch (RuntimeException | InternalError | LinkageError noFonts) {
+      // Text cannot be drawn where a system has no fonts, and AWT says so in all these ways.
+      return plain();
+    }
+  }
+
+  private XYChart chart() {
     XYChart chart =
         new XYChartBuilder()
-            .width(1000)
-            .height(600)
+            .width(WIDTH)
+            .height(HEIGHT)
             .title("Loss")
             .xAxisTitle("step")
             .yAxisTitle("nats a token")
@@ -52,19 +73,32 @@ final class LossChart {
           .addSeries("held-out text", evaluatedSteps, evaluatedLosses)
           .setMarker(SeriesMarkers.CIRCLE);
     }
-    double last = steps.isEmpty() ? 1 : steps.getLast();
     chart
-        .addSeries("unigram entropy", List.of(0.0, last), List.of(unigramEntropy, unigramEntropy))
+        .addSeries("unigram entropy", List.of(0.0, lastStep()), unigram())
         .setMarker(SeriesMarkers.NONE)
         .setLineStyle(
             new BasicStroke(
                 1.5f, BasicStroke.CAP_BUTT, BasicStroke.JOIN_ROUND, 1, new float[] {6, 6}, 0));
-    try (OutputStream out = Files.newOutputStream(picture)) {
-      ImageIO.write(BitmapEncoder.getBufferedImage(chart), "png", out);
-    } catch (IOException e) {
-      throw new AppException(
-          "The picture " + picture + " cannot be written (" + e.getMessage() + ").");
-    }
+    return chart;
+  }
+
+  /** The same curves without text. */
+  BufferedImage plain() {
+    return PlainChart.draw(
+        WIDTH,
+        HEIGHT,
+        List.of(
+            new PlainChart.Curve(List.of(0.0, lastStep()), unigram(), Color.LIGHT_GRAY),
+            new PlainChart.Curve(averaged(steps), averaged(losses), Color.BLUE),
+            new PlainChart.Curve(evaluatedSteps, evaluatedLosses, Color.RED)));
+  }
+
+  private double lastStep() {
+    return steps.isEmpty() ? 1 : steps.getLast();
+  }
+
+  private List<Double> unigram() {
+    return List.of(unigramEntropy, unigramEntropy);
   }
 
   private static void addLine(XYChart chart, String name, List<Double> x, List<Double> y) {

@@ -7,7 +7,7 @@ import org.quern.train.StepReport;
 /** A bar on a terminal's last line, drawn a few times a second. */
 final class ProgressBar {
   private static final long REDRAW_NANOS = 100_000_000L;
-  private static final int CELLS = 24;
+  private static final int CELLS = 16;
 
   /** Back to the line's beginning, and what is there erased. */
   private static final String CLEAR = "\r\u001b[K";
