@@ -11,10 +11,7 @@ import org.junit.jupiter.api.TestFactory;
 import org.quern.exec.Backend;
 import org.quern.plan.PlanOptions;
 
-/**
- * Once warm, a step allocates nothing on the Java heap, in the caller or in a worker. The Vector
- * API is left out: where the compiler gives up on inlining, its vectors become objects.
- */
+/** Once warm, a step allocates nothing on the Java heap, in the caller or in a worker. */
 class AllocationTest {
   private static final int RUNS = 100;
 
@@ -29,7 +26,6 @@ class AllocationTest {
   @TestFactory
   Stream<DynamicTest> aHundredStepsAllocateNothing() {
     return Backends.quick().stream()
-        .filter(choice -> !choice.name().startsWith("vector"))
         .flatMap(choice ->
             SmallModels.rows().stream()
                 .map(row -> dynamicTest(choice + ", " + row, () -> check(choice, row))));

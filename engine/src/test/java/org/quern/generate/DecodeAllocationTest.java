@@ -20,10 +20,7 @@ import org.quern.exec.nativecpu.NativeKernels;
 import org.quern.model.LlamaConfig;
 import org.quern.text.CharacterTokenizer;
 
-/**
- * Once warm, a decoded token allocates nothing: on the heap by the JVM's counter, or off it. The
- * Vector API is left out: where the compiler gives up on inlining, its vectors become objects.
- */
+/** Once warm, a decoded token allocates nothing: on the heap by the JVM's counter, or off it. */
 class DecodeAllocationTest {
   private static final int TOKENS = 100;
   private static final int PROMPT = 5;
@@ -40,10 +37,7 @@ class DecodeAllocationTest {
   private static final ThreadMXBean THREADS = (ThreadMXBean) ManagementFactory.getThreadMXBean();
 
   static List<TestEngines.Kind> engines() {
-    List<TestEngines.Kind> kinds =
-        TestEngines.all().stream().filter(kind -> !kind.name().equals("vector")).toList();
-    assumeTrue(!kinds.isEmpty(), "skipped: the native library is not there");
-    return kinds;
+    return TestEngines.all();
   }
 
   /** A model, a decoder and a sampler that uses all its settings. */

@@ -7,7 +7,6 @@ import com.sun.management.ThreadMXBean;
 import java.lang.management.ManagementFactory;
 import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
-import org.junit.jupiter.api.Disabled;
 import org.junit.jupiter.api.Test;
 import org.quern.exec.nativecpu.NativeKernels;
 import org.quern.model.Gpt2Config;
@@ -72,9 +71,6 @@ class TrainerAllocationTest {
   }
 
   @Test
-  @Disabled(
-      "C2 ends inlining into LayerNormKernel.run and its like at 18,000 nodes, after which their"
-          + " vectors are objects; their loops must be compiled apart from each other")
   void aHundredStepsOnTheVectorApiAllocateNothing() {
     assertAllocatesNothing("vector");
   }

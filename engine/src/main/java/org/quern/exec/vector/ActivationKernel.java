@@ -1,7 +1,11 @@
 package org.quern.exec.vector;
 
 import static org.quern.exec.vector.Lanes.BYTES;
+import static org.quern.exec.vector.Lanes.FLOATS;
+import static org.quern.exec.vector.Memory.ALL;
+import static org.quern.exec.vector.Memory.ORDER;
 
+import jdk.incubator.vector.FloatVector;
 import org.quern.exec.Status;
 
 /** {@code y = act(x)}. */
@@ -58,7 +62,9 @@ final class ActivationKernel implements VectorKernel {
   static void multiply(long to, long a, long b, long bytes) {
     long at = 0;
     for (; at <= bytes - BYTES; at += BYTES) {
-      Memory.store(to + at, Memory.load(a + at).mul(Memory.load(b + at)));
+      FloatVector.fromMemorySegment(FLOATS, ALL, a + at, ORDER)
+          .mul(FloatVector.fromMemorySegment(FLOATS, ALL, b + at, ORDER))
+          .intoMemorySegment(ALL, to + at, ORDER);
     }
     for (; at < bytes; at += 4) {
       Memory.setFloat(to + at, Memory.getFloat(a + at) * Memory.getFloat(b + at));

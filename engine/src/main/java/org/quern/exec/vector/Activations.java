@@ -4,6 +4,8 @@ import static jdk.incubator.vector.VectorOperators.GT;
 import static jdk.incubator.vector.VectorOperators.LT;
 import static org.quern.exec.vector.Lanes.BYTES;
 import static org.quern.exec.vector.Lanes.FLOATS;
+import static org.quern.exec.vector.Memory.ALL;
+import static org.quern.exec.vector.Memory.ORDER;
 
 import jdk.incubator.vector.FloatVector;
 
@@ -95,30 +97,32 @@ final class Activations {
 
   private static void relu(long to, long x, long bytes) {
     for (long at = 0; at < bytes; at += BYTES) {
-      FloatVector v = Memory.load(x + at);
+      FloatVector v = FloatVector.fromMemorySegment(FLOATS, ALL, x + at, ORDER);
       // By comparison and not by max, so that NaN stays NaN without costing more.
-      Memory.store(to + at, v.blend(0f, v.compare(LT, 0f)));
+      v.blend(0f, v.compare(LT, 0f)).intoMemorySegment(ALL, to + at, ORDER);
     }
   }
 
   private static void reluSlope(long to, long x, long bytes) {
     for (long at = 0; at < bytes; at += BYTES) {
-      FloatVector v = Memory.load(x + at);
-      Memory.store(to + at, FloatVector.zero(FLOATS).blend(1f, v.compare(GT, 0f)));
+      FloatVector v = FloatVector.fromMemorySegment(FLOATS, ALL, x + at, ORDER);
+      FloatVector.zero(FLOATS).blend(1f, v.compare(GT, 0f)).intoMemorySegment(ALL, to + at, ORDER);
     }
   }
 
   private static void negate(long to, long x, long bytes) {
     for (long at = 0; at < bytes; at += BYTES) {
-      Memory.store(to + at, Memory.load(x + at).neg());
+      FloatVector.fromMemorySegment(FLOATS, ALL, x + at, ORDER)
+          .neg()
+          .intoMemorySegment(ALL, to + at, ORDER);
     }
   }
 
   private static void bound(long x, long bytes) {
     for (long at = 0; at < bytes; at += BYTES) {
-      FloatVector v = Memory.load(x + at);
+      FloatVector v = FloatVector.fromMemorySegment(FLOATS, ALL, x + at, ORDER);
       v = v.blend(TANH_END, v.compare(GT, TANH_END)).blend(-TANH_END, v.compare(LT, -TANH_END));
-      Memory.store(x + at, v);
+      v.intoMemorySegment(ALL, x + at, ORDER);
     }
   }
 
@@ -128,21 +132,30 @@ final class Activations {
    */
   private static void tanhExponent(long to, long x, long bytes) {
     for (long at = 0; at < bytes; at += BYTES) {
-      FloatVector v = Memory.load(x + at);
-      Memory.store(to + at, v.mul(v).mul(TANH_CUBE).add(1f).mul(v).mul(-TANH_FACTOR));
+      FloatVector v = FloatVector.fromMemorySegment(FLOATS, ALL, x + at, ORDER);
+      v.mul(v)
+          .mul(TANH_CUBE)
+          .add(1f)
+          .mul(v)
+          .mul(-TANH_FACTOR)
+          .intoMemorySegment(ALL, to + at, ORDER);
     }
   }
 
   /** {@code to = x / (1 + to)}. */
   private static void overOnePlus(long to, long x, long bytes) {
     for (long at = 0; at < bytes; at += BYTES) {
-      Memory.store(to + at, Memory.load(x + at).div(Memory.load(to + at).add(1f)));
+      FloatVector.fromMemorySegment(FLOATS, ALL, x + at, ORDER)
+          .div(FloatVector.fromMemorySegment(FLOATS, ALL, to + at, ORDER).add(1f))
+          .intoMemorySegment(ALL, to + at, ORDER);
     }
   }
 
   private static void multiply(long to, long x, long bytes) {
     for (long at = 0; at < bytes; at += BYTES) {
-      Memory.store(to + at, Memory.load(to + at).mul(Memory.load(x + at)));
+      FloatVector.fromMemorySegment(FLOATS, ALL, to + at, ORDER)
+          .mul(FloatVector.fromMemorySegment(FLOATS, ALL, x + at, ORDER))
+          .intoMemorySegment(ALL, to + at, ORDER);
     }
   }
 
@@ -152,23 +165,23 @@ final class Activations {
    */
   private static void siluSlope(long to, long x, long bytes) {
     for (long at = 0; at < bytes; at += BYTES) {
-      FloatVector v = Memory.load(x + at);
-      FloatVector e = Memory.load(to + at);
+      FloatVector v = FloatVector.fromMemorySegment(FLOATS, ALL, x + at, ORDER);
+      FloatVector e = FloatVector.fromMemorySegment(FLOATS, ALL, to + at, ORDER);
       FloatVector s = FloatVector.broadcast(FLOATS, 1f).div(e.add(1f));
       FloatVector rest = s.neg().add(1f).blend(e.mul(s), v.compare(GT, 0f));
-      Memory.store(to + at, v.mul(rest).add(1f).mul(s));
+      v.mul(rest).add(1f).mul(s).intoMemorySegment(ALL, to + at, ORDER);
     }
   }
 
   /** In: e = exp(-2u). With s = 1 / (1 + e): s (1 + x (1 - s) 2u'), and 1 - s as above. */
   private static void geluTanhSlope(long to, long x, long bytes) {
     for (long at = 0; at < bytes; at += BYTES) {
-      FloatVector v = Memory.load(x + at);
+      FloatVector v = FloatVector.fromMemorySegment(FLOATS, ALL, x + at, ORDER);
       FloatVector inner = v.mul(v).mul(3 * TANH_CUBE).add(1f).mul(v).mul(TANH_FACTOR);
-      FloatVector e = Memory.load(to + at);
+      FloatVector e = FloatVector.fromMemorySegment(FLOATS, ALL, to + at, ORDER);
       FloatVector s = FloatVector.broadcast(FLOATS, 1f).div(e.add(1f));
       FloatVector rest = s.neg().add(1f).blend(e.mul(s), v.compare(GT, 0f));
-      Memory.store(to + at, inner.mul(rest).add(1f).mul(s));
+      inner.mul(rest).add(1f).mul(s).intoMemorySegment(ALL, to + at, ORDER);
     }
   }
 }

@@ -2,6 +2,8 @@ package org.quern.exec.vector;
 
 import static org.quern.exec.vector.Lanes.BYTES;
 import static org.quern.exec.vector.Lanes.FLOATS;
+import static org.quern.exec.vector.Memory.ALL;
+import static org.quern.exec.vector.Memory.ORDER;
 
 import jdk.incubator.vector.FloatVector;
 import org.quern.exec.Status;
@@ -57,15 +59,19 @@ final class AdamWKernel implements VectorKernel {
     FloatVector zero = FloatVector.zero(FLOATS);
     long at = 0;
     for (; at <= bytes - BYTES; at += BYTES) {
-      FloatVector g = Memory.load(grad + at).mul(clip);
-      FloatVector mean = Memory.load(m + at).mul(beta1).add(g.mul(rest1));
-      FloatVector square = Memory.load(v + at).mul(beta2).add(g.mul(g).mul(rest2));
+      FloatVector g = FloatVector.fromMemorySegment(FLOATS, ALL, grad + at, ORDER).mul(clip);
+      FloatVector mean =
+          FloatVector.fromMemorySegment(FLOATS, ALL, m + at, ORDER).mul(beta1).add(g.mul(rest1));
+      FloatVector square =
+          FloatVector.fromMemorySegment(FLOATS, ALL, v + at, ORDER)
+              .mul(beta2)
+              .add(g.mul(g).mul(rest2));
       FloatVector denominator = square.sqrt().div(correction).add(epsilon);
-      FloatVector p = Memory.load(parameter + at).mul(decay);
-      Memory.store(parameter + at, mean.div(denominator).fma(minusRate, p));
-      Memory.store(m + at, mean);
-      Memory.store(v + at, square);
-      Memory.store(grad + at, zero);
+      FloatVector p = FloatVector.fromMemorySegment(FLOATS, ALL, parameter + at, ORDER).mul(decay);
+      mean.div(denominator).fma(minusRate, p).intoMemorySegment(ALL, parameter + at, ORDER);
+      mean.intoMemorySegment(ALL, m + at, ORDER);
+      square.intoMemorySegment(ALL, v + at, ORDER);
+      zero.intoMemorySegment(ALL, grad + at, ORDER);
     }
     for (; at < bytes; at += 4) {
       float g = Memory.getFloat(grad + at) * clip;

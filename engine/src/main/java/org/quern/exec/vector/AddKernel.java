@@ -1,7 +1,11 @@
 package org.quern.exec.vector;
 
 import static org.quern.exec.vector.Lanes.BYTES;
+import static org.quern.exec.vector.Lanes.FLOATS;
+import static org.quern.exec.vector.Memory.ALL;
+import static org.quern.exec.vector.Memory.ORDER;
 
+import jdk.incubator.vector.FloatVector;
 import org.quern.exec.Status;
 
 /** {@code y = a + b}. */
@@ -23,7 +27,9 @@ final class AddKernel implements VectorKernel {
   static void add(long y, long a, long b, long bytes) {
     long at = 0;
     for (; at <= bytes - BYTES; at += BYTES) {
-      Memory.store(y + at, Memory.load(a + at).add(Memory.load(b + at)));
+      FloatVector.fromMemorySegment(FLOATS, ALL, a + at, ORDER)
+          .add(FloatVector.fromMemorySegment(FLOATS, ALL, b + at, ORDER))
+          .intoMemorySegment(ALL, y + at, ORDER);
     }
     for (; at < bytes; at += 4) {
       Memory.setFloat(y + at, Memory.getFloat(a + at) + Memory.getFloat(b + at));

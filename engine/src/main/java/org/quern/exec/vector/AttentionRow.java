@@ -4,6 +4,8 @@ import static jdk.incubator.vector.VectorOperators.GT;
 import static jdk.incubator.vector.VectorOperators.NE;
 import static org.quern.exec.vector.Lanes.BYTES;
 import static org.quern.exec.vector.Lanes.FLOATS;
+import static org.quern.exec.vector.Memory.ALL;
+import static org.quern.exec.vector.Memory.ORDER;
 
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorOperators;
@@ -23,7 +25,7 @@ final class AttentionRow {
 
   static void begin(long state) {
     Memory.setFloat(state, Float.NEGATIVE_INFINITY);
-    Memory.store(state + SUMS_AT, FloatVector.zero(FLOATS));
+    FloatVector.zero(FLOATS).intoMemorySegment(ALL, state + SUMS_AT, ORDER);
   }
 
   /** The first key that a row at this position sees. */
@@ -76,14 +78,14 @@ final class AttentionRow {
 
   /** Minus infinity weighs nothing; NaN, which is no largest score either, must not be lost. */
   private static void withoutLargest(long scores, long bytes, long sums) {
-    FloatVector sum = Memory.load(sums);
+    FloatVector sum = FloatVector.fromMemorySegment(FLOATS, ALL, sums, ORDER);
     for (long at = 0; at < bytes; at += BYTES) {
-      FloatVector v = Memory.load(scores + at);
+      FloatVector v = FloatVector.fromMemorySegment(FLOATS, ALL, scores + at, ORDER);
       FloatVector weight = FloatVector.zero(FLOATS).blend(v, v.compare(NE, v));
-      Memory.store(scores + at, weight);
+      weight.intoMemorySegment(ALL, scores + at, ORDER);
       sum = sum.add(weight);
     }
-    Memory.store(sums, sum);
+    sum.intoMemorySegment(ALL, sums, ORDER);
   }
 
   /** Multiplies by the scale, and puts minus infinity outside {@code [low, high)}. */
@@ -99,14 +101,16 @@ final class AttentionRow {
 
   private static void multiply(long x, long bytes, float factor) {
     for (long at = 0; at < bytes; at += BYTES) {
-      Memory.store(x + at, Memory.load(x + at).mul(factor));
+      FloatVector.fromMemorySegment(FLOATS, ALL, x + at, ORDER)
+          .mul(factor)
+          .intoMemorySegment(ALL, x + at, ORDER);
     }
   }
 
   private static float largest(long scores, long bytes) {
     FloatVector max = FloatVector.broadcast(FLOATS, Float.NEGATIVE_INFINITY);
     for (long at = 0; at < bytes; at += BYTES) {
-      FloatVector v = Memory.load(scores + at);
+      FloatVector v = FloatVector.fromMemorySegment(FLOATS, ALL, scores + at, ORDER);
       max = max.blend(v, v.compare(GT, max));
     }
     return max.reduceLanes(VectorOperators.MAX);
@@ -115,16 +119,18 @@ final class AttentionRow {
   private static void exponentials(
       long scores, long bytes, float largest, long sums, float factor) {
     Functions.exp(scores, scores, bytes, largest);
-    FloatVector sum = Memory.load(sums).mul(factor);
+    FloatVector sum = FloatVector.fromMemorySegment(FLOATS, ALL, sums, ORDER).mul(factor);
     for (long at = 0; at < bytes; at += BYTES) {
-      sum = sum.add(Memory.load(scores + at));
+      sum = sum.add(FloatVector.fromMemorySegment(FLOATS, ALL, scores + at, ORDER));
     }
-    Memory.store(sums, sum);
+    sum.intoMemorySegment(ALL, sums, ORDER);
   }
 
   /** Writes the row of out, of {@code bytes}, and its log-sum-exp; zeros where it saw no key. */
   static void finish(long out, long bytes, long lse, long state, long sums, long scratch) {
-    float sum = Memory.sum(Memory.load(state + SUMS_AT), scratch);
+    FloatVector.fromMemorySegment(FLOATS, ALL, state + SUMS_AT, ORDER)
+        .intoMemorySegment(ALL, scratch, ORDER);
+    float sum = Memory.sum(scratch);
     if (sum == 0) {
       Memory.fill(out, bytes, 0);
       Memory.setFloat(lse, Float.NEGATIVE_INFINITY);
@@ -133,7 +139,9 @@ final class AttentionRow {
     Memory.setFloat(lse, (float) (Memory.getFloat(state) + Math.log(sum)));
     long at = 0;
     for (; at <= bytes - BYTES; at += BYTES) {
-      Memory.store(out + at, Memory.load(sums + at).div(sum));
+      FloatVector.fromMemorySegment(FLOATS, ALL, sums + at, ORDER)
+          .div(sum)
+          .intoMemorySegment(ALL, out + at, ORDER);
     }
     for (; at < bytes; at += 4) {
       Memory.setFloat(out + at, Memory.getFloat(sums + at) / sum);
@@ -143,8 +151,10 @@ final class AttentionRow {
   /** {@code gradients = weights * (gradients - delta) * scale} for whole vectors. */
   static void gradients(long gradients, long weights, long bytes, float delta, float scale) {
     for (long at = 0; at < bytes; at += BYTES) {
-      FloatVector d = Memory.load(gradients + at).sub(delta).mul(scale);
-      Memory.store(gradients + at, d.mul(Memory.load(weights + at)));
+      FloatVector d =
+          FloatVector.fromMemorySegment(FLOATS, ALL, gradients + at, ORDER).sub(delta).mul(scale);
+      d.mul(FloatVector.fromMemorySegment(FLOATS, ALL, weights + at, ORDER))
+          .intoMemorySegment(ALL, gradients + at, ORDER);
     }
   }
 
@@ -153,9 +163,12 @@ final class AttentionRow {
     FloatVector sum = FloatVector.zero(FLOATS);
     long at = 0;
     for (; at <= bytes - BYTES; at += BYTES) {
-      sum = Memory.load(a + at).fma(Memory.load(b + at), sum);
+      sum =
+          FloatVector.fromMemorySegment(FLOATS, ALL, a + at, ORDER)
+              .fma(FloatVector.fromMemorySegment(FLOATS, ALL, b + at, ORDER), sum);
     }
-    float dot = Memory.sum(sum, scratch);
+    sum.intoMemorySegment(ALL, scratch, ORDER);
+    float dot = Memory.sum(scratch);
     for (; at < bytes; at += 4) {
       dot = Math.fma(Memory.getFloat(a + at), Memory.getFloat(b + at), dot);
     }

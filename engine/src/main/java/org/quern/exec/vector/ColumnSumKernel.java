@@ -1,6 +1,9 @@
 package org.quern.exec.vector;
 
 import static org.quern.exec.vector.Lanes.BYTES;
+import static org.quern.exec.vector.Lanes.FLOATS;
+import static org.quern.exec.vector.Memory.ALL;
+import static org.quern.exec.vector.Memory.ORDER;
 
 import jdk.incubator.vector.FloatVector;
 import org.quern.exec.Status;
@@ -37,24 +40,34 @@ final class ColumnSumKernel implements VectorKernel {
     FloatVector sum2 = sum0;
     FloatVector sum3 = sum0;
     for (long i = 0; i < n; i++) {
-      sum0 = sum0.add(Memory.load(x));
-      sum1 = sum1.add(Memory.load(x + BYTES));
-      sum2 = sum2.add(Memory.load(x + 2 * BYTES));
-      sum3 = sum3.add(Memory.load(x + 3 * BYTES));
+      sum0 = sum0.add(FloatVector.fromMemorySegment(FLOATS, ALL, x, ORDER));
+      sum1 = sum1.add(FloatVector.fromMemorySegment(FLOATS, ALL, x + BYTES, ORDER));
+      sum2 = sum2.add(FloatVector.fromMemorySegment(FLOATS, ALL, x + 2 * BYTES, ORDER));
+      sum3 = sum3.add(FloatVector.fromMemorySegment(FLOATS, ALL, x + 3 * BYTES, ORDER));
       x += row;
     }
-    Memory.store(out, Memory.load(out).add(sum0));
-    Memory.store(out + BYTES, Memory.load(out + BYTES).add(sum1));
-    Memory.store(out + 2 * BYTES, Memory.load(out + 2 * BYTES).add(sum2));
-    Memory.store(out + 3 * BYTES, Memory.load(out + 3 * BYTES).add(sum3));
+    FloatVector.fromMemorySegment(FLOATS, ALL, out, ORDER)
+        .add(sum0)
+        .intoMemorySegment(ALL, out, ORDER);
+    FloatVector.fromMemorySegment(FLOATS, ALL, out + BYTES, ORDER)
+        .add(sum1)
+        .intoMemorySegment(ALL, out + BYTES, ORDER);
+    FloatVector.fromMemorySegment(FLOATS, ALL, out + 2 * BYTES, ORDER)
+        .add(sum2)
+        .intoMemorySegment(ALL, out + 2 * BYTES, ORDER);
+    FloatVector.fromMemorySegment(FLOATS, ALL, out + 3 * BYTES, ORDER)
+        .add(sum3)
+        .intoMemorySegment(ALL, out + 3 * BYTES, ORDER);
   }
 
   private static void sum1(long out, long x, long row, long n) {
     FloatVector sum = FloatVector.zero(Lanes.FLOATS);
     for (long i = 0; i < n; i++) {
-      sum = sum.add(Memory.load(x));
+      sum = sum.add(FloatVector.fromMemorySegment(FLOATS, ALL, x, ORDER));
       x += row;
     }
-    Memory.store(out, Memory.load(out).add(sum));
+    FloatVector.fromMemorySegment(FLOATS, ALL, out, ORDER)
+        .add(sum)
+        .intoMemorySegment(ALL, out, ORDER);
   }
 }

@@ -3,6 +3,8 @@ package org.quern.exec.vector;
 import static jdk.incubator.vector.VectorOperators.GT;
 import static org.quern.exec.vector.Lanes.BYTES;
 import static org.quern.exec.vector.Lanes.FLOATS;
+import static org.quern.exec.vector.Memory.ALL;
+import static org.quern.exec.vector.Memory.ORDER;
 
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorOperators;
@@ -46,8 +48,8 @@ final class CrossEntropyKernel implements VectorKernel {
     FloatVector max1 = max0;
     long at = 0;
     for (; at <= bytes - 2 * BYTES; at += 2 * BYTES) {
-      FloatVector x0 = Memory.load(x + at);
-      FloatVector x1 = Memory.load(x + at + BYTES);
+      FloatVector x0 = FloatVector.fromMemorySegment(FLOATS, ALL, x + at, ORDER);
+      FloatVector x1 = FloatVector.fromMemorySegment(FLOATS, ALL, x + at + BYTES, ORDER);
       max0 = max0.blend(x0, x0.compare(GT, max0));
       max1 = max1.blend(x1, x1.compare(GT, max1));
     }
@@ -66,10 +68,11 @@ final class CrossEntropyKernel implements VectorKernel {
       long wide = Math.min(BLOCK_BYTES, bytes - first);
       Functions.expPadded(block, x + first, wide, max);
       for (long at = 0; at < wide; at += BYTES) {
-        sum = sum.add(Memory.load(block + at));
+        sum = sum.add(FloatVector.fromMemorySegment(FLOATS, ALL, block + at, ORDER));
       }
     }
-    return Memory.sum(sum, scratch);
+    sum.intoMemorySegment(ALL, scratch, ORDER);
+    return Memory.sum(scratch);
   }
 
   /**
@@ -116,7 +119,9 @@ final class CrossEntropyKernel implements VectorKernel {
     private static void scale(long to, long x, long bytes, float scale) {
       long at = 0;
       for (; at <= bytes - BYTES; at += BYTES) {
-        Memory.store(to + at, Memory.load(x + at).mul(scale));
+        FloatVector.fromMemorySegment(FLOATS, ALL, x + at, ORDER)
+            .mul(scale)
+            .intoMemorySegment(ALL, to + at, ORDER);
       }
       for (; at < bytes; at += 4) {
         Memory.setFloat(to + at, Memory.getFloat(x + at) * scale);

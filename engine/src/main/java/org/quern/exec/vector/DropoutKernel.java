@@ -2,6 +2,9 @@ package org.quern.exec.vector;
 
 import static jdk.incubator.vector.VectorOperators.LT;
 import static org.quern.exec.vector.Lanes.BYTES;
+import static org.quern.exec.vector.Lanes.FLOATS;
+import static org.quern.exec.vector.Memory.ALL;
+import static org.quern.exec.vector.Memory.ORDER;
 
 import jdk.incubator.vector.FloatVector;
 import org.quern.exec.Status;
@@ -36,8 +39,12 @@ final class DropoutKernel implements VectorKernel {
     float kept = 1 - probability;
     long at = 0;
     for (; at <= bytes - BYTES; at += BYTES) {
-      FloatVector v = Memory.load(x + at).div(kept);
-      Memory.store(y + at, v.blend(0f, Memory.load(random + at).compare(LT, probability)));
+      FloatVector v = FloatVector.fromMemorySegment(FLOATS, ALL, x + at, ORDER).div(kept);
+      v.blend(
+              0f,
+              FloatVector.fromMemorySegment(FLOATS, ALL, random + at, ORDER)
+                  .compare(LT, probability))
+          .intoMemorySegment(ALL, y + at, ORDER);
     }
     for (; at < bytes; at += 4) {
       boolean keep = Memory.getFloat(random + at) >= probability;

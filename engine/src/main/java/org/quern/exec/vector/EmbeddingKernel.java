@@ -1,7 +1,11 @@
 package org.quern.exec.vector;
 
 import static org.quern.exec.vector.Lanes.BYTES;
+import static org.quern.exec.vector.Lanes.FLOATS;
+import static org.quern.exec.vector.Memory.ALL;
+import static org.quern.exec.vector.Memory.ORDER;
 
+import jdk.incubator.vector.FloatVector;
 import org.quern.exec.Status;
 
 /** {@code out[n] = table[ids[n]] (+ positions[starts[n / T] + n % T])}, by rows. */
@@ -80,7 +84,9 @@ final class EmbeddingKernel implements VectorKernel {
     private static void accumulate(long to, long from, long bytes) {
       long at = 0;
       for (; at <= bytes - BYTES; at += BYTES) {
-        Memory.store(to + at, Memory.load(to + at).add(Memory.load(from + at)));
+        FloatVector.fromMemorySegment(FLOATS, ALL, to + at, ORDER)
+            .add(FloatVector.fromMemorySegment(FLOATS, ALL, from + at, ORDER))
+            .intoMemorySegment(ALL, to + at, ORDER);
       }
       for (; at < bytes; at += 4) {
         Memory.setFloat(to + at, Memory.getFloat(to + at) + Memory.getFloat(from + at));

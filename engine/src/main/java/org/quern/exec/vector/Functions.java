@@ -82,9 +82,9 @@ final class Functions {
   /** {@code to = exp(-x^2 / 2)}, but for the rounding of the square. */
   static void normalDensity(long to, long x, long bytes) {
     for (long at = 0; at < bytes; at += BYTES) {
-      FloatVector y = Memory.load(x + at).abs();
+      FloatVector y = FloatVector.fromMemorySegment(FLOATS, ALL, x + at, ORDER).abs();
       y = y.blend(NORMAL_END, y.compare(GT, NORMAL_END));
-      Memory.store(to + at, y.mul(0.5f).mul(y).neg());
+      y.mul(0.5f).mul(y).neg().intoMemorySegment(ALL, to + at, ORDER);
     }
     exp(to, to, bytes, 0);
   }

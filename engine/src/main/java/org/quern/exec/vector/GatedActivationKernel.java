@@ -1,7 +1,11 @@
 package org.quern.exec.vector;
 
 import static org.quern.exec.vector.Lanes.BYTES;
+import static org.quern.exec.vector.Lanes.FLOATS;
+import static org.quern.exec.vector.Memory.ALL;
+import static org.quern.exec.vector.Memory.ORDER;
 
+import jdk.incubator.vector.FloatVector;
 import org.quern.exec.Status;
 
 /** {@code y = act(gate) * up} (Shazeer 2020). */
@@ -62,9 +66,10 @@ final class GatedActivationKernel implements VectorKernel {
     private static void gate(long dgate, long dy, long up, long slope, long bytes) {
       long at = 0;
       for (; at <= bytes - BYTES; at += BYTES) {
-        Memory.store(
-            dgate + at,
-            Memory.load(dy + at).mul(Memory.load(up + at)).mul(Memory.load(slope + at)));
+        FloatVector.fromMemorySegment(FLOATS, ALL, dy + at, ORDER)
+            .mul(FloatVector.fromMemorySegment(FLOATS, ALL, up + at, ORDER))
+            .mul(FloatVector.fromMemorySegment(FLOATS, ALL, slope + at, ORDER))
+            .intoMemorySegment(ALL, dgate + at, ORDER);
       }
       for (; at < bytes; at += 4) {
         Memory.setFloat(

@@ -2,6 +2,8 @@ package org.quern.exec.vector;
 
 import static org.quern.exec.vector.Lanes.BYTES;
 import static org.quern.exec.vector.Lanes.FLOATS;
+import static org.quern.exec.vector.Memory.ALL;
+import static org.quern.exec.vector.Memory.ORDER;
 
 import jdk.incubator.vector.FloatVector;
 import org.quern.exec.Status;
@@ -43,10 +45,11 @@ final class LayerNormKernel implements VectorKernel {
     FloatVector sum1 = sum0;
     long at = 0;
     for (; at <= bytes - 2 * BYTES; at += 2 * BYTES) {
-      sum0 = sum0.add(Memory.load(x + at));
-      sum1 = sum1.add(Memory.load(x + at + BYTES));
+      sum0 = sum0.add(FloatVector.fromMemorySegment(FLOATS, ALL, x + at, ORDER));
+      sum1 = sum1.add(FloatVector.fromMemorySegment(FLOATS, ALL, x + at + BYTES, ORDER));
     }
-    float sum = Memory.sum(sum0.add(sum1), scratch);
+    sum0.add(sum1).intoMemorySegment(ALL, scratch, ORDER);
+    float sum = Memory.sum(scratch);
     for (; at < bytes; at += 4) {
       sum += Memory.getFloat(x + at);
     }
@@ -58,12 +61,13 @@ final class LayerNormKernel implements VectorKernel {
     FloatVector sum1 = sum0;
     long at = 0;
     for (; at <= bytes - 2 * BYTES; at += 2 * BYTES) {
-      FloatVector d0 = Memory.load(x + at).sub(mean);
-      FloatVector d1 = Memory.load(x + at + BYTES).sub(mean);
+      FloatVector d0 = FloatVector.fromMemorySegment(FLOATS, ALL, x + at, ORDER).sub(mean);
+      FloatVector d1 = FloatVector.fromMemorySegment(FLOATS, ALL, x + at + BYTES, ORDER).sub(mean);
       sum0 = d0.fma(d0, sum0);
       sum1 = d1.fma(d1, sum1);
     }
-    float sum = Memory.sum(sum0.add(sum1), scratch);
+    sum0.add(sum1).intoMemorySegment(ALL, scratch, ORDER);
+    float sum = Memory.sum(scratch);
     for (; at < bytes; at += 4) {
       float d = Memory.getFloat(x + at) - mean;
       sum = Math.fma(d, d, sum);
@@ -75,8 +79,12 @@ final class LayerNormKernel implements VectorKernel {
       long out, long x, long gamma, long beta, long bytes, float mean, float rstd) {
     long at = 0;
     for (; at <= bytes - BYTES; at += BYTES) {
-      FloatVector norm = Memory.load(x + at).sub(mean).mul(rstd);
-      Memory.store(out + at, norm.fma(Memory.load(gamma + at), Memory.load(beta + at)));
+      FloatVector norm =
+          FloatVector.fromMemorySegment(FLOATS, ALL, x + at, ORDER).sub(mean).mul(rstd);
+      norm.fma(
+              FloatVector.fromMemorySegment(FLOATS, ALL, gamma + at, ORDER),
+              FloatVector.fromMemorySegment(FLOATS, ALL, beta + at, ORDER))
+          .intoMemorySegment(ALL, out + at, ORDER);
     }
     for (; at < bytes; at += 4) {
       float norm = (Memory.getFloat(x + at) - mean) * rstd;
@@ -88,8 +96,10 @@ final class LayerNormKernel implements VectorKernel {
   private static void scale(long out, long x, long gamma, long bytes, float mean, float rstd) {
     long at = 0;
     for (; at <= bytes - BYTES; at += BYTES) {
-      FloatVector norm = Memory.load(x + at).sub(mean).mul(rstd);
-      Memory.store(out + at, norm.mul(Memory.load(gamma + at)));
+      FloatVector norm =
+          FloatVector.fromMemorySegment(FLOATS, ALL, x + at, ORDER).sub(mean).mul(rstd);
+      norm.mul(FloatVector.fromMemorySegment(FLOATS, ALL, gamma + at, ORDER))
+          .intoMemorySegment(ALL, out + at, ORDER);
     }
     for (; at < bytes; at += 4) {
       float norm = (Memory.getFloat(x + at) - mean) * rstd;
@@ -148,12 +158,19 @@ final class LayerNormKernel implements VectorKernel {
       FloatVector product = sum;
       long at = 0;
       for (; at <= bytes - BYTES; at += BYTES) {
-        FloatVector d = Memory.load(dout + at).mul(Memory.load(gamma + at));
+        FloatVector d =
+            FloatVector.fromMemorySegment(FLOATS, ALL, dout + at, ORDER)
+                .mul(FloatVector.fromMemorySegment(FLOATS, ALL, gamma + at, ORDER));
         sum = sum.add(d);
-        product = d.fma(Memory.load(x + at).sub(mean).mul(rstd), product);
+        product =
+            d.fma(
+                FloatVector.fromMemorySegment(FLOATS, ALL, x + at, ORDER).sub(mean).mul(rstd),
+                product);
       }
-      float s = Memory.sum(sum, scratch);
-      float p = Memory.sum(product, scratch + PRODUCT_AT);
+      sum.intoMemorySegment(ALL, scratch, ORDER);
+      float s = Memory.sum(scratch);
+      product.intoMemorySegment(ALL, scratch + PRODUCT_AT, ORDER);
+      float p = Memory.sum(scratch + PRODUCT_AT);
       for (; at < bytes; at += 4) {
         float d = Memory.getFloat(dout + at) * Memory.getFloat(gamma + at);
         s += d;
@@ -176,9 +193,13 @@ final class LayerNormKernel implements VectorKernel {
       FloatVector minus = FloatVector.broadcast(FLOATS, -meanProduct);
       long at = 0;
       for (; at <= bytes - BYTES; at += BYTES) {
-        FloatVector d = Memory.load(dout + at).mul(Memory.load(gamma + at)).sub(meanD);
-        FloatVector norm = Memory.load(x + at).sub(mean).mul(rstd);
-        Memory.store(dx + at, norm.fma(minus, d).mul(rstd));
+        FloatVector d =
+            FloatVector.fromMemorySegment(FLOATS, ALL, dout + at, ORDER)
+                .mul(FloatVector.fromMemorySegment(FLOATS, ALL, gamma + at, ORDER))
+                .sub(meanD);
+        FloatVector norm =
+            FloatVector.fromMemorySegment(FLOATS, ALL, x + at, ORDER).sub(mean).mul(rstd);
+        norm.fma(minus, d).mul(rstd).intoMemorySegment(ALL, dx + at, ORDER);
       }
       for (; at < bytes; at += 4) {
         float d = Memory.getFloat(dout + at) * Memory.getFloat(gamma + at) - meanD;
@@ -197,20 +218,33 @@ final class LayerNormKernel implements VectorKernel {
       for (long row = 0; row < n; row++) {
         float mean = Memory.getFloat(means + 4 * row);
         float rstd = Memory.getFloat(rstds + 4 * row);
-        FloatVector d0 = Memory.load(dout);
-        FloatVector d1 = Memory.load(dout + BYTES);
-        gamma0 = d0.fma(Memory.load(x).sub(mean).mul(rstd), gamma0);
-        gamma1 = d1.fma(Memory.load(x + BYTES).sub(mean).mul(rstd), gamma1);
+        FloatVector d0 = FloatVector.fromMemorySegment(FLOATS, ALL, dout, ORDER);
+        FloatVector d1 = FloatVector.fromMemorySegment(FLOATS, ALL, dout + BYTES, ORDER);
+        gamma0 =
+            d0.fma(
+                FloatVector.fromMemorySegment(FLOATS, ALL, x, ORDER).sub(mean).mul(rstd), gamma0);
+        gamma1 =
+            d1.fma(
+                FloatVector.fromMemorySegment(FLOATS, ALL, x + BYTES, ORDER).sub(mean).mul(rstd),
+                gamma1);
         beta0 = beta0.add(d0);
         beta1 = beta1.add(d1);
         dout += bytes;
         x += bytes;
       }
-      Memory.store(dgamma, Memory.load(dgamma).add(gamma0));
-      Memory.store(dgamma + BYTES, Memory.load(dgamma + BYTES).add(gamma1));
+      FloatVector.fromMemorySegment(FLOATS, ALL, dgamma, ORDER)
+          .add(gamma0)
+          .intoMemorySegment(ALL, dgamma, ORDER);
+      FloatVector.fromMemorySegment(FLOATS, ALL, dgamma + BYTES, ORDER)
+          .add(gamma1)
+          .intoMemorySegment(ALL, dgamma + BYTES, ORDER);
       if (dbeta != 0) {
-        Memory.store(dbeta, Memory.load(dbeta).add(beta0));
-        Memory.store(dbeta + BYTES, Memory.load(dbeta + BYTES).add(beta1));
+        FloatVector.fromMemorySegment(FLOATS, ALL, dbeta, ORDER)
+            .add(beta0)
+            .intoMemorySegment(ALL, dbeta, ORDER);
+        FloatVector.fromMemorySegment(FLOATS, ALL, dbeta + BYTES, ORDER)
+            .add(beta1)
+            .intoMemorySegment(ALL, dbeta + BYTES, ORDER);
       }
     }
 

@@ -1,7 +1,12 @@
 package org.quern.exec.vector;
 
+import static org.quern.exec.vector.Lanes.FLOATS;
 import static org.quern.exec.vector.MatmulTile.COLUMNS;
 import static org.quern.exec.vector.MatmulTile.ROWS;
+import static org.quern.exec.vector.Memory.ALL;
+import static org.quern.exec.vector.Memory.ORDER;
+
+import jdk.incubator.vector.FloatVector;
 
 /**
  * Products of whole blocks out of tiles, and the packing of operands into panels. A panel holds
@@ -44,8 +49,10 @@ final class MatmulBlock {
   private static void packRows(long panel, long from, long step, long depth, long bytes) {
     if (bytes == PANEL_ROW) {
       for (long p = 0; p < depth; p++) {
-        Memory.store(panel, Memory.load(from));
-        Memory.store(panel + Lanes.BYTES, Memory.load(from + Lanes.BYTES));
+        FloatVector.fromMemorySegment(FLOATS, ALL, from, ORDER)
+            .intoMemorySegment(ALL, panel, ORDER);
+        FloatVector.fromMemorySegment(FLOATS, ALL, from + Lanes.BYTES, ORDER)
+            .intoMemorySegment(ALL, panel + Lanes.BYTES, ORDER);
         panel += PANEL_ROW;
         from += step;
       }

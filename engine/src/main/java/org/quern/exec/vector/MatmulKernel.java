@@ -21,6 +21,9 @@ final class MatmulKernel implements VectorKernel {
   /** Rows of out up to which b is streamed past a instead. */
   private static final long FEW_ROWS = 8;
 
+  /** The same where b is transposed, and is not packed anyway. */
+  private static final long FEW_ROWS_TRANSPOSED = 4;
+
   /** The depth of a block: deeper ones write out less often, and their panels still stay close. */
   static final long DEPTH = 768;
 
@@ -40,7 +43,8 @@ final class MatmulKernel implements VectorKernel {
     if (m == 0 || n == 0) {
       return Status.OK;
     }
-    if (m <= FEW_ROWS && (flags & TRANSPOSE_A) == 0) {
+    long few = (flags & TRANSPOSE_B) == 0 ? FEW_ROWS : FEW_ROWS_TRANSPOSED;
+    if (m <= few && (flags & TRANSPOSE_A) == 0) {
       return MatmulRows.run(record, part, parts);
     }
     long out = Fields.pointer(record, 0);

@@ -1,6 +1,9 @@
 package org.quern.exec.vector;
 
 import static org.quern.exec.vector.Lanes.BYTES;
+import static org.quern.exec.vector.Lanes.FLOATS;
+import static org.quern.exec.vector.Memory.ALL;
+import static org.quern.exec.vector.Memory.ORDER;
 
 import jdk.incubator.vector.FloatVector;
 import org.quern.exec.Status;
@@ -16,6 +19,9 @@ final class MatmulRows {
   private static final long PASS = 1024;
 
   private static final long SUM_AT = 4 * PASS;
+
+  /** As in {@link MatmulTile}: spares the loops their checks. */
+  private static final long ADDRESS = (1L << 61) - 1;
 
   private MatmulRows() {}
 
@@ -79,29 +85,36 @@ final class MatmulRows {
   }
 
   private static void dot4(long to, long a, long b, long bStride, long k, long scratch) {
-    long b1 = b + bStride;
-    long b2 = b1 + bStride;
-    long b3 = b2 + bStride;
+    long bytes = 4 * k;
+    int vectors = (int) (k / Lanes.COUNT);
+    a &= ADDRESS;
+    long b0 = b & ADDRESS;
+    long b1 = (b0 + bStride) & ADDRESS;
+    long b2 = (b1 + bStride) & ADDRESS;
+    long b3 = (b2 + bStride) & ADDRESS;
     FloatVector sum0 = FloatVector.zero(Lanes.FLOATS);
     FloatVector sum1 = sum0;
     FloatVector sum2 = sum0;
     FloatVector sum3 = sum0;
-    long bytes = 4 * k;
-    long at = 0;
-    for (; at <= bytes - BYTES; at += BYTES) {
-      FloatVector x = Memory.load(a + at);
-      sum0 = x.fma(Memory.load(b + at), sum0);
-      sum1 = x.fma(Memory.load(b1 + at), sum1);
-      sum2 = x.fma(Memory.load(b2 + at), sum2);
-      sum3 = x.fma(Memory.load(b3 + at), sum3);
+    for (int i = 0; i < vectors; i++) {
+      long at = i * BYTES;
+      FloatVector x = FloatVector.fromMemorySegment(FLOATS, ALL, a + at, ORDER);
+      sum0 = x.fma(FloatVector.fromMemorySegment(FLOATS, ALL, b0 + at, ORDER), sum0);
+      sum1 = x.fma(FloatVector.fromMemorySegment(FLOATS, ALL, b1 + at, ORDER), sum1);
+      sum2 = x.fma(FloatVector.fromMemorySegment(FLOATS, ALL, b2 + at, ORDER), sum2);
+      sum3 = x.fma(FloatVector.fromMemorySegment(FLOATS, ALL, b3 + at, ORDER), sum3);
     }
-    float s0 = Memory.sum(sum0, scratch);
-    float s1 = Memory.sum(sum1, scratch);
-    float s2 = Memory.sum(sum2, scratch);
-    float s3 = Memory.sum(sum3, scratch);
-    for (; at < bytes; at += 4) {
+    sum0.intoMemorySegment(ALL, scratch, ORDER);
+    float s0 = Memory.sum(scratch);
+    sum1.intoMemorySegment(ALL, scratch, ORDER);
+    float s1 = Memory.sum(scratch);
+    sum2.intoMemorySegment(ALL, scratch, ORDER);
+    float s2 = Memory.sum(scratch);
+    sum3.intoMemorySegment(ALL, scratch, ORDER);
+    float s3 = Memory.sum(scratch);
+    for (long at = vectors * BYTES; at < bytes; at += 4) {
       float x = Memory.getFloat(a + at);
-      s0 = Math.fma(x, Memory.getFloat(b + at), s0);
+      s0 = Math.fma(x, Memory.getFloat(b0 + at), s0);
       s1 = Math.fma(x, Memory.getFloat(b1 + at), s1);
       s2 = Math.fma(x, Memory.getFloat(b2 + at), s2);
       s3 = Math.fma(x, Memory.getFloat(b3 + at), s3);
@@ -118,9 +131,12 @@ final class MatmulRows {
     long bytes = 4 * k;
     long at = 0;
     for (; at <= bytes - BYTES; at += BYTES) {
-      sum0 = Memory.load(a + at).fma(Memory.load(b + at), sum0);
+      sum0 =
+          FloatVector.fromMemorySegment(FLOATS, ALL, a + at, ORDER)
+              .fma(FloatVector.fromMemorySegment(FLOATS, ALL, b + at, ORDER), sum0);
     }
-    float s0 = Memory.sum(sum0, scratch);
+    sum0.intoMemorySegment(ALL, scratch, ORDER);
+    float s0 = Memory.sum(scratch);
     for (; at < bytes; at += 4) {
       s0 = Math.fma(Memory.getFloat(a + at), Memory.getFloat(b + at), s0);
     }
@@ -148,22 +164,29 @@ final class MatmulRows {
     float a1 = Memory.getFloat(a + 4);
     float a2 = Memory.getFloat(a + 8);
     float a3 = Memory.getFloat(a + 12);
-    long b1 = b + bStride;
-    long b2 = b1 + bStride;
-    long b3 = b2 + bStride;
+    int vectors = (int) (bytes / BYTES);
+    to &= ADDRESS;
+    long b0 = b & ADDRESS;
+    long b1 = (b0 + bStride) & ADDRESS;
+    long b2 = (b1 + bStride) & ADDRESS;
+    long b3 = (b2 + bStride) & ADDRESS;
     FloatVector v0 = FloatVector.broadcast(Lanes.FLOATS, a0);
     FloatVector v1 = FloatVector.broadcast(Lanes.FLOATS, a1);
     FloatVector v2 = FloatVector.broadcast(Lanes.FLOATS, a2);
     FloatVector v3 = FloatVector.broadcast(Lanes.FLOATS, a3);
-    long at = 0;
-    for (; at <= bytes - BYTES; at += BYTES) {
-      FloatVector sum = v0.fma(Memory.load(b + at), Memory.load(to + at));
-      sum = v1.fma(Memory.load(b1 + at), sum);
-      sum = v2.fma(Memory.load(b2 + at), sum);
-      Memory.store(to + at, v3.fma(Memory.load(b3 + at), sum));
+    for (int i = 0; i < vectors; i++) {
+      long at = i * BYTES;
+      FloatVector sum =
+          v0.fma(
+              FloatVector.fromMemorySegment(FLOATS, ALL, b0 + at, ORDER),
+              FloatVector.fromMemorySegment(FLOATS, ALL, to + at, ORDER));
+      sum = v1.fma(FloatVector.fromMemorySegment(FLOATS, ALL, b1 + at, ORDER), sum);
+      sum = v2.fma(FloatVector.fromMemorySegment(FLOATS, ALL, b2 + at, ORDER), sum);
+      v3.fma(FloatVector.fromMemorySegment(FLOATS, ALL, b3 + at, ORDER), sum)
+          .intoMemorySegment(ALL, to + at, ORDER);
     }
-    for (; at < bytes; at += 4) {
-      float sum = Math.fma(a0, Memory.getFloat(b + at), Memory.getFloat(to + at));
+    for (long at = vectors * BYTES; at < bytes; at += 4) {
+      float sum = Math.fma(a0, Memory.getFloat(b0 + at), Memory.getFloat(to + at));
       sum = Math.fma(a1, Memory.getFloat(b1 + at), sum);
       sum = Math.fma(a2, Memory.getFloat(b2 + at), sum);
       Memory.setFloat(to + at, Math.fma(a3, Memory.getFloat(b3 + at), sum));
@@ -174,7 +197,11 @@ final class MatmulRows {
     FloatVector vector = FloatVector.broadcast(Lanes.FLOATS, a);
     long at = 0;
     for (; at <= bytes - BYTES; at += BYTES) {
-      Memory.store(to + at, vector.fma(Memory.load(b + at), Memory.load(to + at)));
+      vector
+          .fma(
+              FloatVector.fromMemorySegment(FLOATS, ALL, b + at, ORDER),
+              FloatVector.fromMemorySegment(FLOATS, ALL, to + at, ORDER))
+          .intoMemorySegment(ALL, to + at, ORDER);
     }
     for (; at < bytes; at += 4) {
       Memory.setFloat(to + at, Math.fma(a, Memory.getFloat(b + at), Memory.getFloat(to + at)));

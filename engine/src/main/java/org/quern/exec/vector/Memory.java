@@ -1,5 +1,7 @@
 package org.quern.exec.vector;
 
+import static org.quern.exec.vector.Lanes.FLOATS;
+
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
@@ -43,19 +45,12 @@ final class Memory {
     ALL.set(LONG, address, value);
   }
 
-  static FloatVector load(long address) {
-    return FloatVector.fromMemorySegment(Lanes.FLOATS, ALL, address, ORDER);
-  }
-
-  static void store(long address, FloatVector vector) {
-    vector.intoMemorySegment(ALL, address, ORDER);
-  }
-
   /** Copies {@code bytes}, a multiple of 4, from one place to another that does not overlap it. */
   static void copy(long to, long from, long bytes) {
     long at = 0;
     for (; at <= bytes - Lanes.BYTES; at += Lanes.BYTES) {
-      store(to + at, load(from + at));
+      FloatVector.fromMemorySegment(FLOATS, ALL, from + at, ORDER)
+          .intoMemorySegment(ALL, to + at, ORDER);
     }
     for (; at < bytes; at += 4) {
       setInt(to + at, getInt(from + at));
@@ -67,7 +62,7 @@ final class Memory {
     FloatVector values = FloatVector.broadcast(Lanes.FLOATS, value);
     long at = 0;
     for (; at <= bytes - Lanes.BYTES; at += Lanes.BYTES) {
-      store(to + at, values);
+      values.intoMemorySegment(ALL, to + at, ORDER);
     }
     for (; at < bytes; at += 4) {
       setFloat(to + at, value);
@@ -89,15 +84,10 @@ final class Memory {
   }
 
   /**
-   * The sum of a vector's lanes in a fixed order. {@code reduceLanes(ADD)} has none: interpreted
-   * and compiled code round differently.
+   * The sum of a stored vector's lanes in a fixed order. {@code reduceLanes(ADD)} has none:
+   * interpreted and compiled code round differently.
    */
-  static float sum(FloatVector vector, long scratch) {
-    store(scratch, vector);
-    return sumLanes(scratch);
-  }
-
-  private static float sumLanes(long scratch) {
+  static float sum(long scratch) {
     float even = 0;
     float odd = 0;
     for (long at = 0; at < Lanes.BYTES; at += 8) {

@@ -2,6 +2,8 @@ package org.quern.exec.vector;
 
 import static org.quern.exec.vector.Lanes.BYTES;
 import static org.quern.exec.vector.Lanes.FLOATS;
+import static org.quern.exec.vector.Memory.ALL;
+import static org.quern.exec.vector.Memory.ORDER;
 
 import jdk.incubator.vector.FloatVector;
 import org.quern.exec.Status;
@@ -35,12 +37,13 @@ final class RmsNormKernel implements VectorKernel {
     FloatVector sum1 = sum0;
     long at = 0;
     for (; at <= bytes - 2 * BYTES; at += 2 * BYTES) {
-      FloatVector x0 = Memory.load(x + at);
-      FloatVector x1 = Memory.load(x + at + BYTES);
+      FloatVector x0 = FloatVector.fromMemorySegment(FLOATS, ALL, x + at, ORDER);
+      FloatVector x1 = FloatVector.fromMemorySegment(FLOATS, ALL, x + at + BYTES, ORDER);
       sum0 = x0.fma(x0, sum0);
       sum1 = x1.fma(x1, sum1);
     }
-    float sum = Memory.sum(sum0.add(sum1), scratch);
+    sum0.add(sum1).intoMemorySegment(ALL, scratch, ORDER);
+    float sum = Memory.sum(scratch);
     for (; at < bytes; at += 4) {
       float value = Memory.getFloat(x + at);
       sum = Math.fma(value, value, sum);
@@ -51,7 +54,10 @@ final class RmsNormKernel implements VectorKernel {
   private static void scale(long out, long x, long gamma, long bytes, float rstd) {
     long at = 0;
     for (; at <= bytes - BYTES; at += BYTES) {
-      Memory.store(out + at, Memory.load(x + at).mul(rstd).mul(Memory.load(gamma + at)));
+      FloatVector.fromMemorySegment(FLOATS, ALL, x + at, ORDER)
+          .mul(rstd)
+          .mul(FloatVector.fromMemorySegment(FLOATS, ALL, gamma + at, ORDER))
+          .intoMemorySegment(ALL, out + at, ORDER);
     }
     for (; at < bytes; at += 4) {
       Memory.setFloat(out + at, Memory.getFloat(x + at) * rstd * Memory.getFloat(gamma + at));
@@ -98,10 +104,13 @@ final class RmsNormKernel implements VectorKernel {
       FloatVector sum = FloatVector.zero(FLOATS);
       long at = 0;
       for (; at <= bytes - BYTES; at += BYTES) {
-        FloatVector d = Memory.load(dout + at).mul(Memory.load(gamma + at));
-        sum = d.fma(Memory.load(x + at), sum);
+        FloatVector d =
+            FloatVector.fromMemorySegment(FLOATS, ALL, dout + at, ORDER)
+                .mul(FloatVector.fromMemorySegment(FLOATS, ALL, gamma + at, ORDER));
+        sum = d.fma(FloatVector.fromMemorySegment(FLOATS, ALL, x + at, ORDER), sum);
       }
-      float s = Memory.sum(sum, scratch);
+      sum.intoMemorySegment(ALL, scratch, ORDER);
+      float s = Memory.sum(scratch);
       for (; at < bytes; at += 4) {
         float d = Memory.getFloat(dout + at) * Memory.getFloat(gamma + at);
         s = Math.fma(d, Memory.getFloat(x + at), s);
@@ -114,9 +123,11 @@ final class RmsNormKernel implements VectorKernel {
       FloatVector minus = FloatVector.broadcast(FLOATS, -mean);
       long at = 0;
       for (; at <= bytes - BYTES; at += BYTES) {
-        FloatVector d = Memory.load(dout + at).mul(Memory.load(gamma + at));
-        FloatVector norm = Memory.load(x + at).mul(rstd);
-        Memory.store(dx + at, norm.fma(minus, d).mul(rstd));
+        FloatVector d =
+            FloatVector.fromMemorySegment(FLOATS, ALL, dout + at, ORDER)
+                .mul(FloatVector.fromMemorySegment(FLOATS, ALL, gamma + at, ORDER));
+        FloatVector norm = FloatVector.fromMemorySegment(FLOATS, ALL, x + at, ORDER).mul(rstd);
+        norm.fma(minus, d).mul(rstd).intoMemorySegment(ALL, dx + at, ORDER);
       }
       for (; at < bytes; at += 4) {
         float d = Memory.getFloat(dout + at) * Memory.getFloat(gamma + at);
@@ -131,13 +142,22 @@ final class RmsNormKernel implements VectorKernel {
       FloatVector gamma1 = gamma0;
       for (long row = 0; row < n; row++) {
         float rstd = Memory.getFloat(rstds + 4 * row);
-        gamma0 = Memory.load(dout).fma(Memory.load(x).mul(rstd), gamma0);
-        gamma1 = Memory.load(dout + BYTES).fma(Memory.load(x + BYTES).mul(rstd), gamma1);
+        gamma0 =
+            FloatVector.fromMemorySegment(FLOATS, ALL, dout, ORDER)
+                .fma(FloatVector.fromMemorySegment(FLOATS, ALL, x, ORDER).mul(rstd), gamma0);
+        gamma1 =
+            FloatVector.fromMemorySegment(FLOATS, ALL, dout + BYTES, ORDER)
+                .fma(
+                    FloatVector.fromMemorySegment(FLOATS, ALL, x + BYTES, ORDER).mul(rstd), gamma1);
         dout += bytes;
         x += bytes;
       }
-      Memory.store(dgamma, Memory.load(dgamma).add(gamma0));
-      Memory.store(dgamma + BYTES, Memory.load(dgamma + BYTES).add(gamma1));
+      FloatVector.fromMemorySegment(FLOATS, ALL, dgamma, ORDER)
+          .add(gamma0)
+          .intoMemorySegment(ALL, dgamma, ORDER);
+      FloatVector.fromMemorySegment(FLOATS, ALL, dgamma + BYTES, ORDER)
+          .add(gamma1)
+          .intoMemorySegment(ALL, dgamma + BYTES, ORDER);
     }
 
     private static void column(long dgamma, long dout, long x, long rstds, long n, long bytes) {

@@ -2,6 +2,8 @@ package org.quern.exec.vector;
 
 import static org.quern.exec.vector.Lanes.BYTES;
 import static org.quern.exec.vector.Lanes.FLOATS;
+import static org.quern.exec.vector.Memory.ALL;
+import static org.quern.exec.vector.Memory.ORDER;
 
 import jdk.incubator.vector.FloatVector;
 import org.quern.exec.Status;
@@ -43,12 +45,13 @@ final class RopeKernel implements VectorKernel {
     FloatVector signs = FloatVector.broadcast(FLOATS, sign);
     long at = 0;
     for (; at <= half - BYTES; at += BYTES) {
-      FloatVector cos = Memory.load(angles + at);
-      FloatVector sin = Memory.load(angles + half + at).mul(signs);
-      FloatVector x0 = Memory.load(x + at);
-      FloatVector x1 = Memory.load(x + half + at);
-      Memory.store(y + at, x0.mul(cos).sub(x1.mul(sin)));
-      Memory.store(y + half + at, x1.mul(cos).add(x0.mul(sin)));
+      FloatVector cos = FloatVector.fromMemorySegment(FLOATS, ALL, angles + at, ORDER);
+      FloatVector sin =
+          FloatVector.fromMemorySegment(FLOATS, ALL, angles + half + at, ORDER).mul(signs);
+      FloatVector x0 = FloatVector.fromMemorySegment(FLOATS, ALL, x + at, ORDER);
+      FloatVector x1 = FloatVector.fromMemorySegment(FLOATS, ALL, x + half + at, ORDER);
+      x0.mul(cos).sub(x1.mul(sin)).intoMemorySegment(ALL, y + at, ORDER);
+      x1.mul(cos).add(x0.mul(sin)).intoMemorySegment(ALL, y + half + at, ORDER);
     }
     for (; at < half; at += 4) {
       float cos = Memory.getFloat(angles + at);

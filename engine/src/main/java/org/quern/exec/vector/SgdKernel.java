@@ -2,6 +2,8 @@ package org.quern.exec.vector;
 
 import static org.quern.exec.vector.Lanes.BYTES;
 import static org.quern.exec.vector.Lanes.FLOATS;
+import static org.quern.exec.vector.Memory.ALL;
+import static org.quern.exec.vector.Memory.ORDER;
 
 import jdk.incubator.vector.FloatVector;
 import org.quern.exec.Status;
@@ -43,12 +45,13 @@ final class SgdKernel implements VectorKernel {
     FloatVector zero = FloatVector.zero(FLOATS);
     long at = 0;
     for (; at <= bytes - BYTES; at += BYTES) {
-      FloatVector p = Memory.load(parameter + at);
-      FloatVector g = decays.fma(p, Memory.load(grad + at).mul(clip));
-      FloatVector mean = momenta.fma(Memory.load(m + at), g);
-      Memory.store(m + at, mean);
-      Memory.store(parameter + at, minusRate.fma(mean, p));
-      Memory.store(grad + at, zero);
+      FloatVector p = FloatVector.fromMemorySegment(FLOATS, ALL, parameter + at, ORDER);
+      FloatVector g =
+          decays.fma(p, FloatVector.fromMemorySegment(FLOATS, ALL, grad + at, ORDER).mul(clip));
+      FloatVector mean = momenta.fma(FloatVector.fromMemorySegment(FLOATS, ALL, m + at, ORDER), g);
+      mean.intoMemorySegment(ALL, m + at, ORDER);
+      minusRate.fma(mean, p).intoMemorySegment(ALL, parameter + at, ORDER);
+      zero.intoMemorySegment(ALL, grad + at, ORDER);
     }
     for (; at < bytes; at += 4) {
       float p = Memory.getFloat(parameter + at);
