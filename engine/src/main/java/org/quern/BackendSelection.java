@@ -83,10 +83,11 @@ final class BackendSelection {
   private Backend openVector() {
     if (!VectorKernels.isAvailable()) {
       throw new EngineException(
-          "No backend can be used: "
-              + String.join(" ", reasons)
-              + " The backend vector was refused: the module jdk.incubator.vector is not there;"
-              + " start Java with --add-modules jdk.incubator.vector.");
+          "No backend can be used. "
+              + (reasons.isEmpty() ? "" : String.join(" ", reasons) + " ")
+              + "The backend vector was refused: the module jdk.incubator.vector is not there;"
+              + " start Java with --add-modules jdk.incubator.vector (the script ./quern does so where"
+              + " QUERN_VECTOR=1 is set).");
     }
     Backend backend = VectorKernels.open(threads, allocator);
     reasons.add(VectorKernels.explanation());

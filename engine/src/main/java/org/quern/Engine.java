@@ -7,6 +7,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import org.quern.exec.Backend;
+import org.quern.exec.CpuBackend;
 import org.quern.exec.ModelMemory;
 import org.quern.memory.AvailableMemory;
 import org.quern.memory.SlabAllocator;
@@ -35,6 +36,8 @@ public final class Engine implements AutoCloseable {
   private Engine(EngineOptions options) {
     long budget = options.memoryBudget().orElseGet(AvailableMemory::bytes);
     int threads = options.threads().orElseGet(() -> Runtime.getRuntime().availableProcessors());
+    // Before a backend is chosen: a wrong number is no reason to fall back to another.
+    CpuBackend.requireThreads(threads);
     allocator = new SlabAllocator(budget);
     BackendSelection selection = new BackendSelection(options, threads, allocator);
     backend = selection.open();

@@ -29,12 +29,14 @@ final class TrainingRun {
   private final RunFolder folder;
   private final Engine engine;
   private final Console console;
+  private final Thread discard;
 
   TrainingRun(TrainCommand command, RunFolder folder, Engine engine, Console console) {
     this.command = command;
     this.folder = folder;
     this.engine = engine;
     this.console = console;
+    discard = new Thread(folder::discardUnlessTrained, "quern-discard");
   }
 
   /**
@@ -42,11 +44,24 @@ final class TrainingRun {
    * learned, the folder is as it was.
    */
   int begin(List<String> arguments) {
+    Runtime.getRuntime().addShutdownHook(discard);
     try {
       return read(arguments);
     } catch (RuntimeException e) {
       folder.discardUnlessTrained();
       throw e;
+    } finally {
+      keepWhenStopped();
+    }
+  }
+
+  /** Ctrl-C leaves nothing as long as the text is read; what is learned is kept. */
+  private void keepWhenStopped() {
+    try {
+      boolean ignored = Runtime.getRuntime().removeShutdownHook(discard);
+    } catch (IllegalStateException e) {
+      // The JVM is ending already, and the hook does its work.
+      return;
     }
   }
 
@@ -83,6 +98,7 @@ final class TrainingRun {
       TokenSpan.Split split = tokens.tokens().split(command.data.heldOut());
       OptionalLong given = command.run.givenSteps();
       long steps = given.isPresent() ? given.getAsLong() : calibrate(model, split.train());
+      keepWhenStopped();
       folder.begin(arguments, steps);
       if (command.run.out() == null) {
         folder.linkAsLast();

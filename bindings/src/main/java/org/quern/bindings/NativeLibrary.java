@@ -162,6 +162,7 @@ public final class NativeLibrary {
       if (!Files.isRegularFile(file)) {
         throw new Refusal(Verdict.NO_FILE, file + " is not a file");
       }
+      ElfFile.refuseIfCutOff(file);
       NativeManifest manifest =
           new NativeManifest(
               spec.name(),

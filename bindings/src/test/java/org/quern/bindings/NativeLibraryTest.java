@@ -10,6 +10,8 @@ import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.Linker;
 import java.lang.foreign.ValueLayout;
 import java.net.URLClassLoader;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.FileTime;
@@ -244,6 +246,31 @@ class NativeLibraryTest {
     Path text = Files.writeString(temp.resolve("text.so"), "not a library");
     properties.put("mill.native.library", text.toString());
     assertThat(find(jar).explanation()).contains("the system's loader refuses " + text);
+  }
+
+  /** The system's loader would touch what is missing, which ends the process. */
+  @ParameterizedTest
+  @ValueSource(ints = {0, 3, 63, 64, 100, 600, 5_000, -1})
+  void refusesACutOffFileNamedExplicitly(int bytes) throws IOException {
+    byte[] whole = Files.readAllBytes(library.file());
+    int kept = bytes < 0 ? endOfSegments(whole) - 1 : bytes;
+    Path file = Files.write(temp.resolve("half.so"), Arrays.copyOf(whole, kept));
+    properties.put("mill.native.library", file.toString());
+    assertThat(find(library.jar(temp.resolve("mill.jar"), HERE)).explanation())
+        .containsAnyOf(
+            file + " is cut off: its " + kept + " bytes are not all of it",
+            file + " is empty",
+            "the system's loader refuses " + file);
+  }
+
+  private static int endOfSegments(byte[] library) {
+    ByteBuffer elf = ByteBuffer.wrap(library).order(ByteOrder.nativeOrder());
+    int end = 0;
+    for (int entry = 0; entry < elf.getShort(56); entry++) {
+      int at = (int) elf.getLong(32) + entry * elf.getShort(54);
+      end = Math.max(end, (int) (elf.getLong(at + 8) + elf.getLong(at + 32)));
+    }
+    return end;
   }
 
   @Test

@@ -9,6 +9,8 @@ import org.quern.plan.Plan;
 
 /** A backend whose kernels run on this machine's cores: the walker says which kernels. */
 public final class CpuBackend implements Backend {
+  private static final int MOST_THREADS = 1024;
+
   private final String name;
   private final String tierName;
   private final int tier;
@@ -33,10 +35,7 @@ public final class CpuBackend implements Backend {
    */
   public CpuBackend(
       String name, String tierName, int tier, Walker walker, int threads, SlabAllocator allocator) {
-    if (threads < 1 || threads > 1024) {
-      throw new ExecutionException(
-          "The number of threads is " + threads + "; choose one from 1 to 1024.");
-    }
+    requireThreads(threads);
     this.name = name;
     this.tierName = tierName;
     this.tier = tier;
@@ -48,6 +47,18 @@ public final class CpuBackend implements Backend {
       close();
       throw new ExecutionException(
           "The kernels for " + tierName + " cannot be used: " + wrong + ".");
+    }
+  }
+
+  /**
+   * Refuses a number of workers that no backend takes.
+   *
+   * @throws ExecutionException unless it is from 1 to 1024
+   */
+  public static void requireThreads(int threads) {
+    if (threads < 1 || threads > MOST_THREADS) {
+      throw new ExecutionException(
+          "The number of threads is " + threads + "; choose one from 1 to " + MOST_THREADS + ".");
     }
   }
 
