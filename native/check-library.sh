@@ -57,6 +57,11 @@ if [ "$(uname -m)" = x86_64 ] && command -v "${OBJDUMP:-objdump}" >/dev/null 2>&
     echo "AVX-512 instructions outside of the avx512 tier:" $found >&2
     exit 1
   fi
+  found=$(for folder in base scalar avx2 avx512; do holds '%tmm' "$objects/$folder"; done)
+  if [ -n "$found" ]; then
+    echo "AMX instructions outside of the amx tier:" $found >&2
+    exit 1
+  fi
   # The dispatcher reads XCR0 with xgetbv, but no base or scalar code computes with ymm registers.
   found=$(holds '%ymm' "$objects/base"; holds '%ymm' "$objects/scalar")
   if [ -n "$found" ]; then
@@ -64,7 +69,7 @@ if [ "$(uname -m)" = x86_64 ] && command -v "${OBJDUMP:-objdump}" >/dev/null 2>&
     exit 1
   fi
   # An empty comparison is no check: a tier with kernels has to use its registers somewhere.
-  for pair in avx2:ymm avx512:zmm; do
+  for pair in avx2:ymm avx512:zmm amx:tmm; do
     tier=${pair%:*}
     case " $tiers " in *" $tier "*) ;; *) continue ;; esac
     if [ -n "$(find "$objects/$tier" -name '*.o' 2>/dev/null | head -1)" ] &&

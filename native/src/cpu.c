@@ -2,6 +2,9 @@
  * Which instruction sets can be used: CPUID says what the CPU has, XGETBV what the operating system
  * saves on a context switch (Intel SDM volume 1, sections 14.3 and 15.2-15.4). Both are needed.
  */
+/* For syscall under -std=c11. */
+#define _DEFAULT_SOURCE
+
 #include "cpu.h"
 #include "tiers.h"
 
@@ -12,9 +15,13 @@
 #if defined(__x86_64__)
 #include <cpuid.h>
 #endif
+#if defined(__linux__)
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
 
 /* Why the machine allows no higher tier. */
-enum reason { HIGHEST, NOT_BUILT, NO_AVX2, NO_YMM, NO_AVX512, NO_ZMM };
+enum reason { HIGHEST, NOT_BUILT, NO_AVX2, NO_YMM, NO_AVX512, NO_ZMM, NO_AMX, NO_TILES };
 
 typedef struct machine {
     int32_t tier;
@@ -26,12 +33,28 @@ typedef struct machine {
 /* Bits of XCR0: XMM and YMM; opmask, upper halves of ZMM 0-15, ZMM 16-31. */
 #define XCR0_YMM 0x6u
 #define XCR0_ZMM 0xe6u
+/* Tiles: their configuration and their data. */
+#define XCR0_TILES 0x60000u
 
 static uint32_t xcr0(void) {
     uint32_t low;
     uint32_t high;
     __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
     return low;
+}
+
+/*
+ * Linux saves tiles only for a process that has asked for it, once, for all its threads (Linux,
+ * Documentation/arch/x86/xstate.rst).
+ */
+__attribute__((unused)) static int tiles_are_permitted(void) {
+#if defined(__linux__) && defined(SYS_arch_prctl)
+    const int request_permission = 0x1023;
+    const unsigned long tile_data = 18;
+    return syscall(SYS_arch_prctl, request_permission, tile_data) == 0;
+#else
+    return 0;
+#endif
 }
 
 static machine machine_of_cpu(void) {
@@ -55,8 +78,8 @@ static machine machine_of_cpu(void) {
         return (machine){QUERN_SCALAR, NO_YMM};
     }
 #ifdef QUERN_EMULATE_AVX512
-    /* A build for tests, whose avx512 tier has 16 lanes but AVX2 instructions. */
-    return (machine){QUERN_AVX512, HIGHEST};
+    /* A build for tests, whose higher tiers have 16 lanes and tiles but AVX2 instructions. */
+    return (machine){QUERN_AMX, HIGHEST};
 #else
     const uint32_t avx512 = (1u << 16) | (1u << 17) | (1u << 30) | (1u << 31);
     if ((b & avx512) != avx512) {
@@ -65,7 +88,16 @@ static machine machine_of_cpu(void) {
     if ((saved & XCR0_ZMM) != XCR0_ZMM) {
         return (machine){QUERN_AVX2, NO_ZMM};
     }
-    return (machine){QUERN_AVX512, HIGHEST};
+    /* Leaf 7 edx: bit 22 AMX-BF16, 24 AMX-TILE. Subleaf 1 eax: bit 5 AVX512_BF16. */
+    const uint32_t amx = (1u << 22) | (1u << 24);
+    const int has_tiles = (d & amx) == amx;
+    if (!has_tiles || !__get_cpuid_count(7, 1, &a, &b, &c, &d) || (a & (1u << 5)) == 0) {
+        return (machine){QUERN_AVX512, NO_AMX};
+    }
+    if ((saved & XCR0_TILES) != XCR0_TILES || !tiles_are_permitted()) {
+        return (machine){QUERN_AVX512, NO_TILES};
+    }
+    return (machine){QUERN_AMX, HIGHEST};
 #endif
 }
 
@@ -118,17 +150,19 @@ int32_t quern_cpu_tier(void) {
 
 #define REASONS(prefix)                                                                            \
     {                                                                                              \
-        [HIGHEST] = prefix "avx512 is the highest tier that there is.",                            \
+        [HIGHEST] = prefix "amx is the highest tier that there is.",                            \
         [NOT_BUILT] = prefix "This build of the library holds no higher tier for this CPU.",       \
         [NO_AVX2] = prefix "The CPU has no AVX2 with FMA.",                                        \
         [NO_YMM] = prefix "The operating system does not save the CPU's AVX registers.",           \
         [NO_AVX512] = prefix "The CPU has no AVX-512 (F, BW, DQ and VL).",                         \
         [NO_ZMM] = prefix "The operating system does not save the CPU's AVX-512 registers.",       \
+        [NO_AMX] = prefix "The CPU has no AMX for BF16.",                                          \
+        [NO_TILES] = prefix "The operating system does not save the CPU's AMX tiles.",             \
     }
 
 static const char *const reasons[] = REASONS("");
 static const char *const reasons_bad_cap[] =
-    REASONS("QUERN_MAX_ISA is not one of scalar, avx2, avx512 and counts for nothing. ");
+    REASONS("QUERN_MAX_ISA is not one of scalar, avx2, avx512, amx and counts for nothing. ");
 
 const char *quern_cpu_explanation(void) {
     machine found = detect();
@@ -139,6 +173,12 @@ const char *quern_cpu_explanation(void) {
     if (most >= found.tier) {
         return reasons[found.reason];
     }
-    return most == QUERN_SCALAR ? "QUERN_MAX_ISA=scalar forbids a higher tier."
-                                : "QUERN_MAX_ISA=avx2 forbids a higher tier.";
+    switch (most) {
+    case QUERN_SCALAR:
+        return "QUERN_MAX_ISA=scalar forbids a higher tier.";
+    case QUERN_AVX2:
+        return "QUERN_MAX_ISA=avx2 forbids a higher tier.";
+    default:
+        return "QUERN_MAX_ISA=avx512 forbids a higher tier.";
+    }
 }

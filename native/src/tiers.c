@@ -37,13 +37,17 @@ static quern_function *const avx512_functions[QUERN_KERNELS] = {
 };
 #endif
 
+#ifdef QUERN_HAVE_amx
+quern_function quern_matmul_bf16__amx;
+#endif
+
 static const char *const kernel_names[QUERN_KERNELS] = {
 #define QUERN_KERNEL(name) #name,
 #include "kernels.def"
 #undef QUERN_KERNEL
 };
 
-static const char *const tier_names[QUERN_TIERS] = {"scalar", "avx2", "avx512"};
+static const char *const tier_names[QUERN_TIERS] = {"scalar", "avx2", "avx512", "amx"};
 
 quern_function *quern_function_of(int32_t tier, int32_t kernel) {
     if (kernel < 0 || kernel >= QUERN_KERNELS) {
@@ -59,6 +63,11 @@ quern_function *quern_function_of(int32_t tier, int32_t kernel) {
 #ifdef QUERN_HAVE_avx512
     case QUERN_AVX512:
         return avx512_functions[kernel];
+#endif
+#ifdef QUERN_HAVE_amx
+    /* Tiles serve products of BF16 alone; for the rest it is the tier below. */
+    case QUERN_AMX:
+        return kernel == QUERN_KERNEL_matmul_bf16 ? quern_matmul_bf16__amx : avx512_functions[kernel];
 #endif
     default:
         return NULL;

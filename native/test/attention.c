@@ -2,8 +2,6 @@
 #include "check.h"
 #include "random.h"
 
-CHECK_DECLARE(attention_f32);
-CHECK_DECLARE(attention_backward_f32);
 
 typedef struct attention_case {
     int64_t batch, time, heads, groups, size, keys, window;
@@ -167,10 +165,10 @@ static void check_case(const attention_case *c) {
         if (!check_has_tier(tier)) continue;
         for (int32_t parts = 1; parts <= 5; parts++) {
             for (int i = 0; i < 5; i++) memset(results[i], 0xff, (size_t)sizes[i] * sizeof(float));
-            int32_t status = check_run(CHECK_TABLE(attention_f32), tier, &forward, parts);
+            int32_t status = check_run(QUERN_KERNEL_attention_f32, tier, &forward, parts);
             CHECK(status == QUERN_OK, "status %d", status);
             if (!c->cached) {
-                status = check_run(CHECK_TABLE(attention_backward_f32), tier, &backward, parts);
+                status = check_run(QUERN_KERNEL_attention_backward_f32, tier, &backward, parts);
                 CHECK(status == QUERN_OK, "status %d", status);
             }
             if (parts == 1) {
@@ -218,8 +216,8 @@ static void check_extremes(void) {
         void *pointers[] = {dq, dk, dv, dout, q, k, v, out, lse};
         memcpy(backward.pointers, pointers, sizeof pointers);
         for (int i = 0; i < T * D; i++) q[i] = 1e30f, k[i] = -1e30f;
-        check_run(CHECK_TABLE(attention_f32), tier, &forward, 1);
-        check_run(CHECK_TABLE(attention_backward_f32), tier, &backward, 1);
+        check_run(QUERN_KERNEL_attention_f32, tier, &forward, 1);
+        check_run(QUERN_KERNEL_attention_backward_f32, tier, &backward, 1);
         for (int i = 0; i < T; i++) CHECK(lse[i] == -INFINITY, "lse %g", (double)lse[i]);
         for (int i = 0; i < T * D; i++) {
             CHECK(out[i] == 0, "out %g", (double)out[i]);
@@ -228,7 +226,7 @@ static void check_extremes(void) {
         check_fill(q, T * D, 1);
         check_fill(k, T * D, 1);
         q[5 * D] = NAN;
-        check_run(CHECK_TABLE(attention_f32), tier, &forward, 1);
+        check_run(QUERN_KERNEL_attention_f32, tier, &forward, 1);
         for (int i = 0; i < T; i++) {
             CHECK((i == 5) == isnan(out[i * D]), "row %d", i);
             CHECK((i == 5) == isnan(lse[i]), "row %d", i);

@@ -9,6 +9,9 @@
 #define _GNU_SOURCE
 #endif
 
+#include "cpu.h"
+#include "tiers.h"
+
 #include <math.h>
 #include <quern.h>
 #include <stdio.h>
@@ -118,32 +121,6 @@ CHECK_UNUSED static void check_free(int keep) {
     }
 }
 
-typedef int32_t check_kernel(const quern_record *record, int32_t part, int32_t parts);
-
-/* Declares a kernel's functions for the tiers that are compiled; CHECK_TABLE(name) is their table. */
-#define CHECK_DECLARE(name)               \
-    extern check_kernel quern_##name##__scalar; \
-    CHECK_DECLARE_AVX2(name)              \
-    CHECK_DECLARE_AVX512(name)            \
-    static check_kernel *const check_table_##name[QUERN_TIERS] = { \
-        quern_##name##__scalar, CHECK_AVX2(name), CHECK_AVX512(name)}
-#define CHECK_TABLE(name) check_table_##name
-
-#ifdef QUERN_HAVE_avx2
-#define CHECK_DECLARE_AVX2(name) extern check_kernel quern_##name##__avx2;
-#define CHECK_AVX2(name) quern_##name##__avx2
-#else
-#define CHECK_DECLARE_AVX2(name)
-#define CHECK_AVX2(name) NULL
-#endif
-#ifdef QUERN_HAVE_avx512
-#define CHECK_DECLARE_AVX512(name) extern check_kernel quern_##name##__avx512;
-#define CHECK_AVX512(name) quern_##name##__avx512
-#else
-#define CHECK_DECLARE_AVX512(name)
-#define CHECK_AVX512(name) NULL
-#endif
-
 /* Whether the tier is compiled and runs here. */
 CHECK_UNUSED static int check_has_tier(int tier) {
     switch (tier) {
@@ -161,18 +138,27 @@ CHECK_UNUSED static int check_has_tier(int tier) {
             return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                    __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
 #endif
+#if defined(QUERN_HAVE_amx) && defined(QUERN_EMULATE_AVX512)
+        case QUERN_AMX:
+            return check_has_tier(QUERN_AVX512);
+#elif defined(QUERN_HAVE_amx)
+        /* No builtin knows tiles, nor whether the system permits them; the self-test uses them. */
+        case QUERN_AMX:
+            return check_has_tier(QUERN_AVX512) && quern_tier_usable(tier);
+#endif
         default:
             return 0;
     }
 }
 
-static const char *const check_tier_names[QUERN_TIERS] CHECK_UNUSED = {"scalar", "avx2", "avx512"};
+static const char *const check_tier_names[QUERN_TIERS] CHECK_UNUSED = {"scalar", "avx2", "avx512",
+                                                                      "amx"};
 
 /* Most workers that check_run takes. */
 #define CHECK_PARTS 8
 
 /* The record's kernel as all workers, one after the other, each with scratch memory that is NaN. */
-CHECK_UNUSED static int32_t check_run(check_kernel *const *table, int tier, quern_record *record,
+CHECK_UNUSED static int32_t check_run(int32_t kernel, int tier, quern_record *record,
                                       int32_t parts) {
     static unsigned char *work;
     if (!work) {
@@ -185,7 +171,7 @@ CHECK_UNUSED static int32_t check_run(check_kernel *const *table, int tier, quer
     int32_t status = QUERN_OK;
     for (int32_t part = parts - 1; part >= 0; part--) {
         memset((unsigned char *)record->work + (size_t)part * QUERN_WORK_BYTES, 0xff, 1 << 12);
-        int32_t result = table[tier](record, part, parts);
+        int32_t result = quern_function_of(tier, kernel)(record, part, parts);
         if (result != QUERN_OK) status = result;
     }
     return status;

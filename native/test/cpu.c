@@ -26,11 +26,13 @@ int main(void) {
     printf("%s: %s\n", quern_tier_name(quern_cpu_tier()), why);
     capped(NULL, highest, why);
     capped("", highest, why);
-    capped("avx512", highest, why);
+    capped("amx", highest, why);
+    capped("avx512", highest < QUERN_AVX512 ? highest : QUERN_AVX512,
+           highest > QUERN_AVX512 ? "QUERN_MAX_ISA=avx512 forbids" : why);
     capped("avx2", highest < QUERN_AVX2 ? highest : QUERN_AVX2,
            highest > QUERN_AVX2 ? "QUERN_MAX_ISA=avx2 forbids" : why);
     capped("scalar", QUERN_SCALAR, highest > QUERN_SCALAR ? "QUERN_MAX_ISA=scalar forbids" : why);
-    capped("AVX", highest, "QUERN_MAX_ISA is not one of scalar, avx2, avx512");
+    capped("AVX", highest, "QUERN_MAX_ISA is not one of scalar, avx2, avx512, amx");
 
     for (int32_t tier = -1; tier <= QUERN_TIERS; tier++) {
         int known = tier >= 0 && tier < QUERN_TIERS;
@@ -50,7 +52,9 @@ int main(void) {
     CHECK(!check_has_tier(QUERN_AVX2) || quern_function_of(QUERN_AVX2, QUERN_KERNEL_##name), \
           "avx2 " #name);                                                                   \
     CHECK(!check_has_tier(QUERN_AVX512) || quern_function_of(QUERN_AVX512, QUERN_KERNEL_##name), \
-          "avx512 " #name);
+          "avx512 " #name);                                                                 \
+    CHECK(!check_has_tier(QUERN_AMX) || quern_function_of(QUERN_AMX, QUERN_KERNEL_##name),  \
+          "amx " #name);
 #include "kernels.def"
 #undef QUERN_KERNEL
     CHECK(quern_kernel_count() == QUERN_KERNELS, "%d kernels", quern_kernel_count());

@@ -1,9 +1,6 @@
 /* cross_entropy, its backward and loss_sum against naive loops in double. */
 #include "kernel_check.h"
 
-CHECK_DECLARE(cross_entropy_f32);
-CHECK_DECLARE(cross_entropy_backward_f32);
-CHECK_DECLARE(loss_sum_f32);
 
 /* log(sum(exp(row))), by the definition with the maximum taken out. */
 static double naive_lse(const float *row, int64_t classes) {
@@ -50,15 +47,15 @@ static void cross_entropy_case(int64_t rows, int64_t classes, float magnitude, i
     quern_record record = {.step = &step,
                            .pointers = {out[0].p, out[1].p, logits, labels},
                            .integers = {rows, classes}};
-    check_kernel_runs("cross_entropy", CHECK_TABLE(cross_entropy_f32), &record, out, 2, 8);
+    check_kernel_runs("cross_entropy", QUERN_KERNEL_cross_entropy_f32, &record, out, 2, 8);
     record.pointers[0] = backward.p;
     record.pointers[1] = logits;
     record.pointers[2] = labels;
     record.pointers[3] = lse;
-    check_kernel *const *table = CHECK_TABLE(cross_entropy_backward_f32);
-    check_kernel_runs("cross_entropy_backward", table, &record, &backward, 1, 4);
+    int32_t kernel = QUERN_KERNEL_cross_entropy_backward_f32;
+    check_kernel_runs("cross_entropy_backward", kernel, &record, &backward, 1, 4);
     record.pointers[0] = record.pointers[1] = in_place.p;
-    check_kernel_runs("cross_entropy_backward", table, &record, &in_place, 1, 4);
+    check_kernel_runs("cross_entropy_backward", kernel, &record, &in_place, 1, 4);
     free_outputs(out, 2);
     free_outputs(&backward, 1);
     free_outputs(&in_place, 1);
@@ -84,7 +81,7 @@ static void special_rows(void) {
                            .integers = {ROWS, CLASSES}};
     for (int tier = 0; tier < QUERN_TIERS; tier++) {
         if (!check_has_tier(tier)) continue;
-        check_run(CHECK_TABLE(cross_entropy_f32), tier, &record, 2);
+        check_run(QUERN_KERNEL_cross_entropy_f32, tier, &record, 2);
         CHECK(isfinite(losses[0]) && isfinite(losses[4]), "rows beside a NaN stay finite");
         CHECK(lse[1] == -INFINITY, "lse of nothing is %g", (double)lse[1]);
         CHECK(lse[2] == 7 && losses[2] == 0, "one class: lse %g, loss %g", (double)lse[2],
@@ -109,11 +106,11 @@ static void bad_labels(void) {
         snprintf(text, sizeof text, "node 12, row 3: label %d is neither within 0 to 10", bad[i]);
         void *forward[] = {out, lse, logits, labels};
         memcpy(record.pointers, forward, sizeof forward);
-        check_kernel_refuses("cross_entropy", CHECK_TABLE(cross_entropy_f32), &record,
+        check_kernel_refuses("cross_entropy", QUERN_KERNEL_cross_entropy_f32, &record,
                              QUERN_BAD_INDEX, text);
         void *backward[] = {out, logits, labels, lse};
         memcpy(record.pointers, backward, sizeof backward);
-        check_kernel_refuses("cross_entropy_backward", CHECK_TABLE(cross_entropy_backward_f32),
+        check_kernel_refuses("cross_entropy_backward", QUERN_KERNEL_cross_entropy_backward_f32,
                              &record, QUERN_BAD_INDEX, text);
     }
     check_free(0);
@@ -127,7 +124,7 @@ static void loss_sum_case(int64_t rows) {
     for (int64_t r = 0; r < rows; r++) sum += losses[r];
     expect(&out, 0, sum * step.loss_scale, 0);
     quern_record record = {.step = &step, .pointers = {out.p, losses}, .integers = {rows}};
-    check_kernel_runs("loss_sum", CHECK_TABLE(loss_sum_f32), &record, &out, 1, 1);
+    check_kernel_runs("loss_sum", QUERN_KERNEL_loss_sum_f32, &record, &out, 1, 1);
     CHECK(step.loss == out.p[0], "step.loss is %g, not %g", (double)step.loss, (double)out.p[0]);
     free_outputs(&out, 1);
     check_free(0);

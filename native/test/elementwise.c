@@ -2,12 +2,6 @@
 #include "kernel_check.h"
 #include "random.h"
 
-CHECK_DECLARE(activation_f32);
-CHECK_DECLARE(activation_backward_f32);
-CHECK_DECLARE(gated_activation_f32);
-CHECK_DECLARE(gated_activation_backward_f32);
-CHECK_DECLARE(add_f32);
-CHECK_DECLARE(dropout_f32);
 
 static const int64_t sizes[] = {1, 3, 7, 8, 9, 15, 16, 17, 31, 33, 64, 67, 129, 1009};
 #define COUNT(array) (sizeof array / sizeof *array)
@@ -94,13 +88,13 @@ static void activation_case(int64_t activation, int64_t n, int kind) {
     const double ulps = 16;
     const char *what = names[activation];
     quern_record record = {.pointers = {out.p, x}, .integers = {n, activation}};
-    check_kernel_runs(what, CHECK_TABLE(activation_f32), &record, &out, 1, ulps);
+    check_kernel_runs(what, QUERN_KERNEL_activation_f32, &record, &out, 1, ulps);
     record.pointers[0] = record.pointers[1] = in_place.p;
-    check_kernel_runs(what, CHECK_TABLE(activation_f32), &record, &in_place, 1, ulps);
+    check_kernel_runs(what, QUERN_KERNEL_activation_f32, &record, &in_place, 1, ulps);
     record = (quern_record){.pointers = {backward.p, dy, x}, .integers = {n, activation}};
-    check_kernel_runs(what, CHECK_TABLE(activation_backward_f32), &record, &backward, 1, ulps);
+    check_kernel_runs(what, QUERN_KERNEL_activation_backward_f32, &record, &backward, 1, ulps);
     record.pointers[0] = record.pointers[1] = backward_in_place.p;
-    check_kernel_runs(what, CHECK_TABLE(activation_backward_f32), &record, &backward_in_place, 1, ulps);
+    check_kernel_runs(what, QUERN_KERNEL_activation_backward_f32, &record, &backward_in_place, 1, ulps);
     free_outputs(&out, 1);
     free_outputs(&in_place, 1);
     free_outputs(&backward, 1);
@@ -130,21 +124,21 @@ static void gated_case(int64_t activation, int64_t n) {
         }
     }
     const double ulps = 16;
-    check_kernel *const *table = CHECK_TABLE(gated_activation_f32);
+    int32_t kernel = QUERN_KERNEL_gated_activation_f32;
     quern_record record = {.pointers = {out.p, gate, up}, .integers = {n, activation}};
-    check_kernel_runs(names[activation], table, &record, &out, 1, ulps);
+    check_kernel_runs(names[activation], kernel, &record, &out, 1, ulps);
     record.pointers[0] = record.pointers[1] = in_gate.p;
-    check_kernel_runs(names[activation], table, &record, &in_gate, 1, ulps);
+    check_kernel_runs(names[activation], kernel, &record, &in_gate, 1, ulps);
     record.pointers[0] = record.pointers[2] = in_up.p;
     record.pointers[1] = gate;
-    check_kernel_runs(names[activation], table, &record, &in_up, 1, ulps);
-    table = CHECK_TABLE(gated_activation_backward_f32);
+    check_kernel_runs(names[activation], kernel, &record, &in_up, 1, ulps);
+    kernel = QUERN_KERNEL_gated_activation_backward_f32;
     record = (quern_record){.pointers = {backward[0].p, backward[1].p, dy, gate, up},
                             .integers = {n, activation}};
-    check_kernel_runs(names[activation], table, &record, backward, 2, ulps);
+    check_kernel_runs(names[activation], kernel, &record, backward, 2, ulps);
     record = (quern_record){.pointers = {in_dy[0].p, in_dy[1].p, in_dy[1].p, gate, up},
                             .integers = {n, activation}};
-    check_kernel_runs(names[activation], table, &record, in_dy, 2, ulps);
+    check_kernel_runs(names[activation], kernel, &record, in_dy, 2, ulps);
     free_outputs(&out, 1);
     free_outputs(&in_gate, 1);
     free_outputs(&in_up, 1);
@@ -163,9 +157,9 @@ static void add_case(int64_t n, int kind) {
         expect(&in_place, i, a[i] + b[i], 0);
     }
     quern_record record = {.pointers = {out.p, a, b}, .integers = {n}};
-    check_kernel_runs("add", CHECK_TABLE(add_f32), &record, &out, 1, 0);
+    check_kernel_runs("add", QUERN_KERNEL_add_f32, &record, &out, 1, 0);
     record.pointers[0] = record.pointers[2] = in_place.p;
-    check_kernel_runs("add", CHECK_TABLE(add_f32), &record, &in_place, 1, 0);
+    check_kernel_runs("add", QUERN_KERNEL_add_f32, &record, &in_place, 1, 0);
     free_outputs(&out, 1);
     free_outputs(&in_place, 1);
     check_free(0);
@@ -190,7 +184,7 @@ static void dropout_case(int64_t n, float probability) {
                            .pointers = {out.p, x},
                            .integers = {n, stream},
                            .floats = {probability}};
-    check_kernel_runs("dropout", CHECK_TABLE(dropout_f32), &record, &out, 1, 4);
+    check_kernel_runs("dropout", QUERN_KERNEL_dropout_f32, &record, &out, 1, 4);
     free_outputs(&out, 1);
     check_free(0);
 }
@@ -213,7 +207,7 @@ int main(void) {
     dropout_case(100003, 0.25f);
     float y;
     quern_record record = {.pointers = {&y, &y}, .integers = {1, 4}};
-    check_kernel_refuses("activation", CHECK_TABLE(activation_f32), &record, QUERN_BAD_PROGRAM,
+    check_kernel_refuses("activation", QUERN_KERNEL_activation_f32, &record, QUERN_BAD_PROGRAM,
                          "activation 4");
     return check_result();
 }

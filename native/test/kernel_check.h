@@ -78,7 +78,7 @@ static int is_close(float actual, double expected, double scale, double ulps) {
 }
 
 /* The outputs' addresses stand in the record already. */
-CHECK_UNUSED static void check_kernel_runs(const char *what, check_kernel *const *table,
+CHECK_UNUSED static void check_kernel_runs(const char *what, int32_t kernel,
                                            quern_record *record, output *outputs, int count,
                                            double ulps) {
     for (int tier = 0; tier < QUERN_TIERS; tier++) {
@@ -87,7 +87,7 @@ CHECK_UNUSED static void check_kernel_runs(const char *what, check_kernel *const
             for (int k = 0; k < count; k++) {
                 memcpy(outputs[k].p, outputs[k].initial, (size_t)outputs[k].n * sizeof(float));
             }
-            int32_t status = check_run(table, tier, record, parts);
+            int32_t status = check_run(kernel, tier, record, parts);
             CHECK(status == QUERN_OK, "%s %s: status %d: %s", what, check_tier_names[tier], status,
                   quern_error_message());
             for (int k = 0; k < count; k++) {
@@ -111,13 +111,13 @@ CHECK_UNUSED static void check_kernel_runs(const char *what, check_kernel *const
 }
 
 /* That the kernel refuses the record on every tier, with a message that holds `text`. */
-CHECK_UNUSED static void check_kernel_refuses(const char *what, check_kernel *const *table,
+CHECK_UNUSED static void check_kernel_refuses(const char *what, int32_t kernel,
                                               quern_record *record, int32_t status,
                                               const char *text) {
     for (int tier = 0; tier < QUERN_TIERS; tier++) {
         if (!check_has_tier(tier)) continue;
         for (int32_t parts = 1; parts <= MOST_PARTS; parts++) {
-            int32_t result = check_run(table, tier, record, parts);
+            int32_t result = check_run(kernel, tier, record, parts);
             CHECK(result == status, "%s %s: status %d, not %d", what, check_tier_names[tier], result,
                   status);
             CHECK(strstr(quern_error_message(), text) != NULL, "%s %s: message \"%s\" lacks \"%s\"",

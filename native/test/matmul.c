@@ -1,7 +1,20 @@
-/* matmul_f32 on every tier against loops in double. */
+/* matmul_f32 and matmul_bf16 on every tier against loops in double. */
 #include "check.h"
 
-CHECK_DECLARE(matmul_f32);
+
+static float of_bf16(uint16_t x) {
+    const uint32_t bits = (uint32_t)x << 16;
+    float y;
+    memcpy(&y, &bits, sizeof y);
+    return y;
+}
+
+/* The nearest number that BF16 holds, ties to the even one. */
+static uint16_t to_bf16(float x) {
+    uint32_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    return (uint16_t)((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
+}
 
 typedef struct matmul_case {
     int64_t m, n, k;
@@ -9,6 +22,7 @@ typedef struct matmul_case {
     int bias;
     /* Elements that each row is longer than it need be. */
     int64_t beyond;
+    int32_t kernel;
 } matmul_case;
 
 static int64_t storage(int64_t rows, int64_t columns, int64_t stride) {
@@ -25,7 +39,21 @@ static void check_case(const matmul_case *c) {
     const int64_t out_stride = c->n + c->beyond;
     const int64_t out_size = storage(c->m, c->n, out_stride);
     const float *a = check_random(storage(a_rows, a_columns, a_stride), 1);
-    const float *b = check_random(storage(b_rows, b_columns, b_stride), 1);
+    const int64_t b_size = storage(b_rows, b_columns, b_stride);
+    float *b = check_random(b_size, 1);
+    uint16_t *stored = NULL;
+    if (c->flags & QUERN_STORED_BF16) {
+        stored = check_alloc((size_t)(b_size + b_size % 2) * sizeof *stored);
+        /* Flush at the guard page. */
+        stored += b_size % 2;
+        for (int64_t i = 0; i < b_size; i++) {
+            stored[i] = to_bf16(b[i]);
+            b[i] = of_bf16(stored[i]);
+        }
+    }
+    /* What counts of a and b. */
+    const int few = c->m <= 8 && !(a_transposed && b_transposed);
+    const int rounded = c->kernel == QUERN_KERNEL_matmul_bf16 && !few;
     const float *bias = c->bias ? check_random(c->n, 1) : NULL;
     const float *before = check_random(out_size, 1);
     float *out = check_floats(out_size);
@@ -38,8 +66,13 @@ static void check_case(const matmul_case *c) {
         for (int64_t j = 0; j < c->n; j++) {
             double sum = bias ? bias[j] : 0, size = fabs(sum);
             for (int64_t p = 0; p < c->k; p++) {
-                double x = (double)(a_transposed ? a[p * a_stride + i] : a[i * a_stride + p]) *
-                           (b_transposed ? b[j * b_stride + p] : b[p * b_stride + j]);
+                float left = a_transposed ? a[p * a_stride + i] : a[i * a_stride + p];
+                float right = b_transposed ? b[j * b_stride + p] : b[p * b_stride + j];
+                if (rounded) {
+                    left = of_bf16(to_bf16(left));
+                    right = of_bf16(to_bf16(right));
+                }
+                double x = (double)left * right;
                 sum += x;
                 size += fabs(x);
             }
@@ -49,13 +82,13 @@ static void check_case(const matmul_case *c) {
     }
     quern_step step = {0};
     quern_record record = {.step = &step,
-                           .pointers = {out, (void *)a, (void *)b, (void *)bias},
+                           .pointers = {out, (void *)a, stored ? (void *)stored : (void *)b, (void *)bias},
                            .integers = {c->m, c->n, c->k, a_stride, b_stride, out_stride, c->flags}};
     for (int tier = 0; tier < QUERN_TIERS; tier++) {
         if (!check_has_tier(tier)) continue;
         for (int32_t parts = 1; parts <= 5; parts++) {
             memcpy(out, before, (size_t)out_size * sizeof *out);
-            int32_t status = check_run(CHECK_TABLE(matmul_f32), tier, &record, parts);
+            int32_t status = check_run(c->kernel, tier, &record, parts);
             CHECK(status == QUERN_OK, "status %d", status);
             if (parts == 1) {
                 /* Rounding of k + 2 additions, each of at most `most`. */
@@ -82,7 +115,7 @@ static void check_case(const matmul_case *c) {
 }
 
 /* Small whole numbers, whose sums are exact in any order. */
-static void check_exact(void) {
+static void check_exact(int32_t kernel) {
     enum { M = 37, N = 51, K = 300 };
     float *a = check_floats(M * K), *b = check_floats(K * N), *out = check_floats(M * N);
     for (int i = 0; i < M * K; i++) a[i] = (float)(check_below(9) - 4);
@@ -91,7 +124,7 @@ static void check_exact(void) {
     quern_record record = {.step = &step, .pointers = {out, a, b}, .integers = {M, N, K, K, N, N, 0}};
     for (int tier = 0; tier < QUERN_TIERS; tier++) {
         if (!check_has_tier(tier)) continue;
-        check_run(CHECK_TABLE(matmul_f32), tier, &record, 2);
+        check_run(kernel, tier, &record, 2);
         int zeros = 0;
         for (int i = 0; i < M; i++) {
             for (int j = 0; j < N; j++) {
@@ -106,41 +139,51 @@ static void check_exact(void) {
     check_free(0);
 }
 
-static void check_cancel(void) {
+static void check_cancel(int32_t kernel) {
     float *x = check_random(64 * 64, 1), *out = check_floats(64 * 64);
     quern_step step = {.cancel = 1};
     quern_record record = {.step = &step, .pointers = {out, x, x}, .integers = {64, 64, 64, 64, 64, 64, 0}};
     for (int tier = 0; tier < QUERN_TIERS; tier++) {
         if (!check_has_tier(tier)) continue;
-        CHECK(check_run(CHECK_TABLE(matmul_f32), tier, &record, 1) == QUERN_CANCELLED, "cancelled");
+        CHECK(check_run(kernel, tier, &record, 1) == QUERN_CANCELLED, "cancelled");
     }
     check_free(0);
 }
 
-int main(void) {
+static void check_kernel(int32_t kernel) {
     static const int64_t sizes[] = {0, 1, 2, 3, 5, 6, 7, 8, 9, 13, 14, 15, 16, 17, 31, 32, 33, 35, 67, 97};
     const int64_t count = sizeof sizes / sizeof *sizes;
-    for (int64_t flags = 0; flags < 8; flags++) {
+    for (int64_t flags = 0; flags < 16; flags++) {
         for (int bias = 0; bias < 2; bias++) {
-            for (int i = 0; i < 60; i++) {
+            for (int i = 0; i < 40; i++) {
                 matmul_case c = {sizes[check_below(count)], sizes[check_below(count)],
-                                 sizes[check_below(count)], flags, bias, check_below(3) * 3};
+                                 sizes[check_below(count)], flags, bias, check_below(3) * 3, kernel};
                 check_case(&c);
             }
             for (int64_t m = 1; m <= 9; m++) {
-                check_case(&(matmul_case){m, 67, 35, flags, bias, 5});
-                check_case(&(matmul_case){m, 1030, 19, flags, bias, 0});
-                check_case(&(matmul_case){m, 4133, 9, flags, bias, 0});
+                check_case(&(matmul_case){m, 67, 35, flags, bias, 5, kernel});
+                check_case(&(matmul_case){m, 1030, 19, flags, bias, 0, kernel});
+                check_case(&(matmul_case){m, 4133, 9, flags, bias, 0, kernel});
             }
-            check_case(&(matmul_case){13, 17, 0, flags, bias, 1});
-            check_case(&(matmul_case){0, 17, 5, flags, bias, 0});
-            check_case(&(matmul_case){5, 0, 5, flags, bias, 0});
+            check_case(&(matmul_case){13, 17, 0, flags, bias, 1, kernel});
+            check_case(&(matmul_case){0, 17, 5, flags, bias, 0, kernel});
+            check_case(&(matmul_case){5, 0, 5, flags, bias, 0, kernel});
             /* Beyond one block of each dimension. */
-            check_case(&(matmul_case){181, 37, 523, flags, bias, 3});
-            check_case(&(matmul_case){11, 1553, 261, flags, bias, 0});
+            check_case(&(matmul_case){181, 37, 523, flags, bias, 3, kernel});
+            check_case(&(matmul_case){11, 1553, 261, flags, bias, 0, kernel});
         }
     }
-    check_exact();
-    check_cancel();
+    check_exact(kernel);
+    check_cancel(kernel);
+}
+
+int main(void) {
+    check_kernel(QUERN_KERNEL_matmul_f32);
+    check_kernel(QUERN_KERNEL_matmul_bf16);
+    /* Beyond a block of tiles. */
+    for (int64_t flags = 0; flags < 16; flags += 5) {
+        check_case(&(matmul_case){531, 49, 70, flags, 1, 1, QUERN_KERNEL_matmul_bf16});
+        check_case(&(matmul_case){33, 1061, 65, flags, 0, 0, QUERN_KERNEL_matmul_bf16});
+    }
     return check_result();
 }

@@ -1,11 +1,6 @@
 /* layer_norm, rms_norm and column_sum against naive loops in double. */
 #include "kernel_check.h"
 
-CHECK_DECLARE(layer_norm_f32);
-CHECK_DECLARE(layer_norm_backward_f32);
-CHECK_DECLARE(rms_norm_f32);
-CHECK_DECLARE(rms_norm_backward_f32);
-CHECK_DECLARE(column_sum_f32);
 
 static const int64_t sizes[] = {1, 2, 7, 8, 9, 15, 16, 17, 35, 67, 97, 1031};
 static const int64_t row_counts[] = {1, 3, 131};
@@ -55,7 +50,7 @@ static void layer_norm_case(int64_t rows, int64_t channels, int kind, int with_b
     quern_record record = {.pointers = {out[0].p, out[1].p, out[2].p, x, gamma, beta},
                            .integers = {rows, channels},
                            .floats = {epsilon}};
-    check_kernel_runs("layer_norm", CHECK_TABLE(layer_norm_f32), &record, out, 3, 6);
+    check_kernel_runs("layer_norm", QUERN_KERNEL_layer_norm_f32, &record, out, 3, 6);
     free_outputs(out, 3);
     check_free(0);
 }
@@ -77,7 +72,7 @@ static void rms_norm_case(int64_t rows, int64_t channels, int kind) {
     quern_record record = {.pointers = {out[0].p, out[1].p, x, gamma},
                            .integers = {rows, channels},
                            .floats = {epsilon}};
-    check_kernel_runs("rms_norm", CHECK_TABLE(rms_norm_f32), &record, out, 2, 8);
+    check_kernel_runs("rms_norm", QUERN_KERNEL_rms_norm_f32, &record, out, 2, 8);
     free_outputs(out, 2);
     check_free(0);
 }
@@ -136,12 +131,12 @@ static void backward_case(int64_t rows, int64_t channels, int kind, int about_me
         quern_record record = {
             .pointers = {out[0].p, out[1].p, with_beta ? out[2].p : NULL, dout, x, mean, rstd, gamma},
             .integers = {rows, channels}};
-        check_kernel_runs("layer_norm_backward", CHECK_TABLE(layer_norm_backward_f32), &record, out,
+        check_kernel_runs("layer_norm_backward", QUERN_KERNEL_layer_norm_backward_f32, &record, out,
                           with_beta ? 3 : 2, 12);
     } else {
         quern_record record = {.pointers = {out[0].p, out[1].p, dout, x, rstd, gamma},
                                .integers = {rows, channels}};
-        check_kernel_runs("rms_norm_backward", CHECK_TABLE(rms_norm_backward_f32), &record, out, 2, 12);
+        check_kernel_runs("rms_norm_backward", QUERN_KERNEL_rms_norm_backward_f32, &record, out, 2, 12);
     }
     free(gamma_sum);
     free_outputs(out, 3);
@@ -161,7 +156,7 @@ static void column_sum_case(int64_t rows, int64_t channels, int kind) {
         expect(&out, c, sum, scale);
     }
     quern_record record = {.pointers = {out.p, x}, .integers = {rows, channels}};
-    check_kernel_runs("column_sum", CHECK_TABLE(column_sum_f32), &record, &out, 1,
+    check_kernel_runs("column_sum", QUERN_KERNEL_column_sum_f32, &record, &out, 1,
                       kind == FILL_INTEGERS ? 0 : 10);
     free_outputs(&out, 1);
     check_free(0);
@@ -181,7 +176,7 @@ static void poisoned_row(float poison) {
                            .floats = {1e-5f}};
     for (int tier = 0; tier < QUERN_TIERS; tier++) {
         if (!check_has_tier(tier)) continue;
-        check_run(CHECK_TABLE(layer_norm_f32), tier, &record, 2);
+        check_run(QUERN_KERNEL_layer_norm_f32, tier, &record, 2);
         for (int i = 0; i < ROWS * CHANNELS; i++) {
             CHECK(isnan(out[i]) == (i / CHANNELS == 1), "%s: out[%d] = %g beside %g",
                   check_tier_names[tier], i, (double)out[i], (double)poison);

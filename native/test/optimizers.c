@@ -1,10 +1,6 @@
 /* square_sum, gradient_norm, adamw and sgd against naive loops in double. */
 #include "kernel_check.h"
 
-CHECK_DECLARE(square_sum_f32);
-CHECK_DECLARE(gradient_norm_f32);
-CHECK_DECLARE(adamw_f32);
-CHECK_DECLARE(sgd_f32);
 
 static const int64_t sizes[] = {1, 7, 8, 15, 16, 17, 31, 67, 1009};
 #define COUNT(array) (sizeof array / sizeof *array)
@@ -20,7 +16,7 @@ static void square_sum_case(int64_t n, int kind) {
         expect(&out, j, sum, 0);
     }
     quern_record record = {.pointers = {out.p, x}, .integers = {n}};
-    check_kernel_runs("square_sum", CHECK_TABLE(square_sum_f32), &record, &out, 1, 1.01);
+    check_kernel_runs("square_sum", QUERN_KERNEL_square_sum_f32, &record, &out, 1, 1.01);
     free_outputs(&out, 1);
     check_free(0);
 }
@@ -37,7 +33,7 @@ static void gradient_norm_case(float max_norm, float poison, float loss) {
     expect(&out, 0, norm, 0);
     quern_step step = {.max_norm = max_norm, .loss = loss};
     quern_record record = {.step = &step, .pointers = {out.p, partial}, .integers = {N}};
-    check_kernel_runs("gradient_norm", CHECK_TABLE(gradient_norm_f32), &record, &out, 1, 1.01);
+    check_kernel_runs("gradient_norm", QUERN_KERNEL_gradient_norm_f32, &record, &out, 1, 1.01);
     CHECK(step.nonfinite == (isfinite(norm) && isfinite(loss) ? 0 : 1), "nonfinite is %d",
           step.nonfinite);
     if (!step.nonfinite) {
@@ -83,7 +79,7 @@ static void adamw_case(int64_t n, settings of) {
                            .pointers = {out[0].p, out[1].p, out[2].p, out[3].p},
                            .integers = {n},
                            .floats = {of.beta1, of.beta2, of.epsilon, of.decay}};
-    check_kernel_runs("adamw", CHECK_TABLE(adamw_f32), &record, out, 4, 8);
+    check_kernel_runs("adamw", QUERN_KERNEL_adamw_f32, &record, out, 4, 8);
 
     step.nonfinite = 1;
     for (int64_t i = 0; i < n; i++) {
@@ -92,7 +88,7 @@ static void adamw_case(int64_t n, settings of) {
         expect(&out[2], i, m[i], 0);
         expect(&out[3], i, v[i], 0);
     }
-    check_kernel_runs("adamw, nonfinite", CHECK_TABLE(adamw_f32), &record, out, 4, 0);
+    check_kernel_runs("adamw, nonfinite", QUERN_KERNEL_adamw_f32, &record, out, 4, 0);
     free_outputs(out, 4);
     check_free(0);
 }
@@ -115,7 +111,7 @@ static void sgd_case(int64_t n, settings of) {
                            .pointers = {out[0].p, out[1].p, out[2].p},
                            .integers = {n},
                            .floats = {of.beta1, of.decay}};
-    check_kernel_runs("sgd", CHECK_TABLE(sgd_f32), &record, out, 3, 4);
+    check_kernel_runs("sgd", QUERN_KERNEL_sgd_f32, &record, out, 3, 4);
 
     step.nonfinite = 1;
     for (int64_t i = 0; i < n; i++) {
@@ -123,7 +119,7 @@ static void sgd_case(int64_t n, settings of) {
         expect(&out[1], i, grad[i], 0);
         expect(&out[2], i, m[i], 0);
     }
-    check_kernel_runs("sgd, nonfinite", CHECK_TABLE(sgd_f32), &record, out, 3, 0);
+    check_kernel_runs("sgd, nonfinite", QUERN_KERNEL_sgd_f32, &record, out, 3, 0);
     free_outputs(out, 3);
     check_free(0);
 }

@@ -1,10 +1,6 @@
 /* What looks up rows by number: embedding, rope and cache_append, against naive loops. */
 #include "kernel_check.h"
 
-CHECK_DECLARE(embedding_f32);
-CHECK_DECLARE(embedding_backward_f32);
-CHECK_DECLARE(rope_f32);
-CHECK_DECLARE(cache_append_f32);
 
 enum { BATCH = 3, TIME = 5, ROWS = BATCH * TIME, IDS = 7, POSITIONS = 9 };
 
@@ -38,7 +34,7 @@ static void embedding_case(int64_t channels, int with_positions, int with_starts
     }
     quern_record record = {.pointers = {out.p, ids, table, positions, starts},
                            .integers = {ROWS, channels, IDS, TIME, POSITIONS}};
-    check_kernel_runs("embedding", CHECK_TABLE(embedding_f32), &record, &out, 1, 0);
+    check_kernel_runs("embedding", QUERN_KERNEL_embedding_f32, &record, &out, 1, 0);
     free_outputs(&out, 1);
     check_free(0);
 }
@@ -61,7 +57,7 @@ static void embedding_backward_case(int64_t channels, int with_table, int with_p
     quern_record record = {
         .pointers = {with_table ? out[0].p : NULL, ids, dout, with_positions ? out[1].p : NULL},
         .integers = {ROWS, channels, IDS, TIME, POSITIONS}};
-    check_kernel_runs("embedding_backward", CHECK_TABLE(embedding_backward_f32), &record, out, 2, 0);
+    check_kernel_runs("embedding_backward", QUERN_KERNEL_embedding_backward_f32, &record, out, 2, 0);
     free_outputs(out, 2);
     check_free(0);
 }
@@ -83,11 +79,11 @@ static void bad_indices(void) {
         for (int r = 0; r < ROWS; r++) ids[r] = r == 11 ? bad[i] : 1;
         snprintf(text, sizeof text, "node 3, row 11: token id %d is not within the vocabulary, 0 to 6",
                  bad[i]);
-        check_kernel_refuses("embedding", CHECK_TABLE(embedding_f32), &record, QUERN_BAD_INDEX, text);
+        check_kernel_refuses("embedding", QUERN_KERNEL_embedding_f32, &record, QUERN_BAD_INDEX, text);
         quern_record backward = record;
         backward.pointers[0] = table;
         backward.pointers[2] = out;
-        check_kernel_refuses("embedding_backward", CHECK_TABLE(embedding_backward_f32), &backward,
+        check_kernel_refuses("embedding_backward", QUERN_KERNEL_embedding_backward_f32, &backward,
                              QUERN_BAD_INDEX, text);
         for (int r = 0; r < ROWS; r++) ids[r] = 1;
         starts[1] = bad[i];
@@ -95,24 +91,24 @@ static void bad_indices(void) {
         int64_t row = bad[i] == IDS ? TIME + POSITIONS - IDS : TIME;
         snprintf(text, sizeof text, "node 3, row %d: position %lld is not within the table of positions, 0 to 8",
                  (int)row, (long long)bad[i] + row - TIME);
-        check_kernel_refuses("embedding", CHECK_TABLE(embedding_f32), &record, QUERN_BAD_INDEX, text);
+        check_kernel_refuses("embedding", QUERN_KERNEL_embedding_f32, &record, QUERN_BAD_INDEX, text);
         quern_record rope = {.node = 3,
                              .pointers = {out, out, positions, starts},
                              .integers = {ROWS, TIME, 1, CHANNELS, POSITIONS, 0, CHANNELS}};
         snprintf(text, sizeof text, "node 3, row %d: position %lld is not within the table of angles, 0 to 8",
                  (int)row, (long long)bad[i] + row - TIME);
-        check_kernel_refuses("rope", CHECK_TABLE(rope_f32), &rope, QUERN_BAD_INDEX, text);
+        check_kernel_refuses("rope", QUERN_KERNEL_rope_f32, &rope, QUERN_BAD_INDEX, text);
         quern_record append = {.node = 3,
                                .pointers = {check_floats(BATCH * POSITIONS * CHANNELS), out, starts},
                                .integers = {BATCH, TIME, CHANNELS, POSITIONS, CHANNELS}};
         snprintf(text, sizeof text, "node 3, sequence 1: position %lld is not within the cache, 0 to 8",
                  (long long)bad[i] + row - TIME);
-        check_kernel_refuses("cache_append", CHECK_TABLE(cache_append_f32), &append, QUERN_BAD_INDEX,
+        check_kernel_refuses("cache_append", QUERN_KERNEL_cache_append_f32, &append, QUERN_BAD_INDEX,
                              text);
     }
     quern_record tall = {.pointers = {NULL, ids, out, positions},
                          .integers = {ROWS, CHANNELS, IDS, TIME, TIME - 1}};
-    check_kernel_refuses("embedding_backward", CHECK_TABLE(embedding_backward_f32), &tall,
+    check_kernel_refuses("embedding_backward", QUERN_KERNEL_embedding_backward_f32, &tall,
                          QUERN_BAD_INDEX, "row 4: position 4 is not within the table of positions, 0 to 3");
     check_free(0);
 }
@@ -149,9 +145,9 @@ static void rope_case(int64_t heads, int64_t head_size, int64_t rotated, int inv
     quern_record record = {
         .pointers = {out.p, x, table, starts},
         .integers = {ROWS, TIME, heads, head_size, POSITIONS, inverse, rotated}};
-    check_kernel_runs("rope", CHECK_TABLE(rope_f32), &record, &out, 1, ulps);
+    check_kernel_runs("rope", QUERN_KERNEL_rope_f32, &record, &out, 1, ulps);
     record.pointers[0] = record.pointers[1] = in_place.p;
-    check_kernel_runs("rope", CHECK_TABLE(rope_f32), &record, &in_place, 1, ulps);
+    check_kernel_runs("rope", QUERN_KERNEL_rope_f32, &record, &in_place, 1, ulps);
     free_outputs(&out, 1);
     free_outputs(&in_place, 1);
     check_free(0);
@@ -170,7 +166,7 @@ static void cache_append_case(int64_t channels, int64_t stride, int with_starts)
     }
     quern_record record = {.pointers = {out.p, x, starts},
                            .integers = {BATCH, TIME, channels, SIZE, stride}};
-    check_kernel_runs("cache_append", CHECK_TABLE(cache_append_f32), &record, &out, 1, 0);
+    check_kernel_runs("cache_append", QUERN_KERNEL_cache_append_f32, &record, &out, 1, 0);
     free_outputs(&out, 1);
     check_free(0);
 }

@@ -8,13 +8,27 @@ QUERN_INLINE void put(float *out, float x, const float *bias, int64_t j, int add
     out[j] = add ? out[j] + x : x;
 }
 
+/* Where b's element `at` stands. */
+QUERN_INLINE const void *b_at(const void *b, int64_t at, const int stored) {
+    return stored ? (const void *)((const uint16_t *)b + at) : (const void *)((const float *)b + at);
+}
+
+QUERN_INLINE vfloat b_load(const void *b, int64_t at, const int stored) {
+    return stored ? v_load_bf16((const uint16_t *)b + at) : v_load((const float *)b + at);
+}
+
+QUERN_INLINE vfloat b_load_first(const void *b, int64_t at, int64_t n, const int stored) {
+    return stored ? v_load_bf16_first((const uint16_t *)b + at, n)
+                  : v_load_first((const float *)b + at, n);
+}
+
 /*
  * Dot products of `rows` rows of a with `count` rows of b. Each sum runs over k in steps of
  * QUERN_LANES in one accumulator, so it does not depend on the company it is computed in.
  */
-QUERN_INLINE void dots(float *out, int64_t out_stride, const float *a, int64_t a_row, const float *b,
-                       int64_t b_stride, const float *bias, int64_t j, int add, const int rows,
-                       const int count, int64_t depth) {
+QUERN_INLINE void dots(float *out, int64_t out_stride, const float *a, int64_t a_row, const void *b,
+                       const int stored, int64_t b_stride, const float *bias, int64_t j, int add,
+                       const int rows, const int count, int64_t depth) {
     vfloat sum[QUERN_FEW_ROWS][8];
 #pragma GCC unroll 8
     for (int i = 0; i < rows; i++) {
@@ -25,7 +39,7 @@ QUERN_INLINE void dots(float *out, int64_t out_stride, const float *a, int64_t a
     for (; k + QUERN_LANES <= depth; k += QUERN_LANES) {
         vfloat x[8];
 #pragma GCC unroll 8
-        for (int n = 0; n < count; n++) x[n] = v_load(b + n * b_stride + k);
+        for (int n = 0; n < count; n++) x[n] = b_load(b, n * b_stride + k, stored);
 #pragma GCC unroll 8
         for (int i = 0; i < rows; i++) {
             vfloat y = v_load(a + i * a_row + k);
@@ -36,7 +50,7 @@ QUERN_INLINE void dots(float *out, int64_t out_stride, const float *a, int64_t a
     if (k < depth) {
 #pragma GCC unroll 8
         for (int n = 0; n < count; n++) {
-            vfloat x = v_load_first(b + n * b_stride + k, depth - k);
+            vfloat x = b_load_first(b, n * b_stride + k, depth - k, stored);
 #pragma GCC unroll 8
             for (int i = 0; i < rows; i++) {
                 sum[i][n] = v_fma(v_load_first(a + i * a_row + k, depth - k), x, sum[i][n]);
@@ -53,18 +67,19 @@ QUERN_INLINE void dots(float *out, int64_t out_stride, const float *a, int64_t a
 #define DOTS(rows, count)                                                                         \
     case rows:                                                                                    \
         for (; j + count <= columns; j += count) {                                                \
-            dots(out, out_stride, a, a_row, b + j * b_stride, b_stride, bias, j, add, rows, count, \
-                 depth);                                                                          \
+            dots(out, out_stride, a, a_row, b_at(b, j * b_stride, stored), stored, b_stride, bias, \
+                 j, add, rows, count, depth);                                                     \
         }                                                                                         \
         for (; j < columns; j++) {                                                                \
-            dots(out, out_stride, a, a_row, b + j * b_stride, b_stride, bias, j, add, rows, 1,    \
-                 depth);                                                                          \
+            dots(out, out_stride, a, a_row, b_at(b, j * b_stride, stored), stored, b_stride, bias, \
+                 j, add, rows, 1, depth);                                                         \
         }                                                                                         \
         break;
 
-static void transposed_rows(float *out, int64_t out_stride, const float *a, int64_t a_row,
-                            const float *b, int64_t b_stride, const float *bias, int add,
-                            int64_t rows, int64_t columns, int64_t depth) {
+QUERN_INLINE void transposed_rows(float *out, int64_t out_stride, const float *a, int64_t a_row,
+                                  const void *b, const int stored, int64_t b_stride,
+                                  const float *bias, int add, int64_t rows, int64_t columns,
+                                  int64_t depth) {
     int64_t j = 0;
     switch (rows) {
         DOTS(1, 8)
@@ -88,8 +103,8 @@ static void transposed_rows(float *out, int64_t out_stride, const float *a, int6
 
 /* sum[i][0..columns) += a(i, k..k + steps) b[k..k + steps] for all rows; sums are `panel` apart. */
 QUERN_INLINE void add_rows(float *sum, int64_t panel, const float *a, int64_t a_row, int64_t a_step,
-                           const float *b, int64_t b_stride, int64_t rows, int64_t columns,
-                           const int steps) {
+                           const void *b, const int stored, int64_t b_stride, int64_t rows,
+                           int64_t columns, const int steps) {
     for (int64_t i = 0; i < rows; i++) {
         float *to = sum + i * panel;
         vfloat factor[STEPS];
@@ -99,23 +114,24 @@ QUERN_INLINE void add_rows(float *sum, int64_t panel, const float *a, int64_t a_
         for (; j + QUERN_LANES <= columns; j += QUERN_LANES) {
             vfloat x = v_load(to + j);
 #pragma GCC unroll 8
-            for (int s = 0; s < steps; s++) x = v_fma(factor[s], v_load(b + s * b_stride + j), x);
+            for (int s = 0; s < steps; s++) x = v_fma(factor[s], b_load(b, s * b_stride + j, stored), x);
             v_store(to + j, x);
         }
         if (j < columns) {
             vfloat x = v_load(to + j);
 #pragma GCC unroll 8
             for (int s = 0; s < steps; s++) {
-                x = v_fma(factor[s], v_load_first(b + s * b_stride + j, columns - j), x);
+                x = v_fma(factor[s], b_load_first(b, s * b_stride + j, columns - j, stored), x);
             }
             v_store(to + j, x);
         }
     }
 }
 
-static void plain_rows(float *out, int64_t out_stride, const float *a, int64_t a_row, int64_t a_step,
-                       const float *b, int64_t b_stride, const float *bias, int add, int64_t rows,
-                       int64_t columns, int64_t depth, float *sum) {
+QUERN_INLINE void plain_rows(float *out, int64_t out_stride, const float *a, int64_t a_row,
+                             int64_t a_step, const void *b, const int stored, int64_t b_stride,
+                             const float *bias, int add, int64_t rows, int64_t columns,
+                             int64_t depth, float *sum) {
     /* Whole vectors, so that the last one of a row does not reach into the next row. */
     const int64_t panel = SUMS / rows / QUERN_LANES * QUERN_LANES;
     for (int64_t first = 0; first < columns; first += panel) {
@@ -123,12 +139,12 @@ static void plain_rows(float *out, int64_t out_stride, const float *a, int64_t a
         memset(sum, 0, (size_t)(rows * panel) * sizeof(float));
         int64_t k = 0;
         for (; k + STEPS <= depth; k += STEPS) {
-            add_rows(sum, panel, a + k * a_step, a_row, a_step, b + k * b_stride + first, b_stride,
-                     rows, count, STEPS);
+            add_rows(sum, panel, a + k * a_step, a_row, a_step, b_at(b, k * b_stride + first, stored),
+                     stored, b_stride, rows, count, STEPS);
         }
         for (; k < depth; k++) {
-            add_rows(sum, panel, a + k * a_step, a_row, a_step, b + k * b_stride + first, b_stride,
-                     rows, count, 1);
+            add_rows(sum, panel, a + k * a_step, a_row, a_step, b_at(b, k * b_stride + first, stored),
+                     stored, b_stride, rows, count, 1);
         }
         for (int64_t i = 0; i < rows; i++) {
             for (int64_t j = 0; j < count; j++) {
@@ -138,14 +154,27 @@ static void plain_rows(float *out, int64_t out_stride, const float *a, int64_t a
     }
 }
 
-void quern_few_rows(float *out, int64_t out_stride, const float *a, int64_t a_row, int64_t a_step,
-                    const float *b, int64_t b_stride, int transposed, const float *bias, int add,
-                    int64_t rows, int64_t columns, int64_t depth, float *work) {
-    if (rows == 0) return;
+QUERN_INLINE void any_rows(float *out, int64_t out_stride, const float *a, int64_t a_row,
+                           int64_t a_step, const void *b, const int stored, int64_t b_stride,
+                           int transposed, const float *bias, int add, int64_t rows, int64_t columns,
+                           int64_t depth, float *work) {
     if (transposed) {
-        transposed_rows(out, out_stride, a, a_row, b, b_stride, bias, add, rows, columns, depth);
+        transposed_rows(out, out_stride, a, a_row, b, stored, b_stride, bias, add, rows, columns, depth);
     } else {
-        plain_rows(out, out_stride, a, a_row, a_step, b, b_stride, bias, add, rows, columns, depth,
-                   work);
+        plain_rows(out, out_stride, a, a_row, a_step, b, stored, b_stride, bias, add, rows, columns,
+                   depth, work);
+    }
+}
+
+void quern_few_rows(float *out, int64_t out_stride, const float *a, int64_t a_row, int64_t a_step,
+                    const void *b, int stored, int64_t b_stride, int transposed, const float *bias,
+                    int add, int64_t rows, int64_t columns, int64_t depth, float *work) {
+    if (rows == 0) return;
+    if (stored) {
+        any_rows(out, out_stride, a, a_row, a_step, b, 1, b_stride, transposed, bias, add, rows,
+                 columns, depth, work);
+    } else {
+        any_rows(out, out_stride, a, a_row, a_step, b, 0, b_stride, transposed, bias, add, rows,
+                 columns, depth, work);
     }
 }

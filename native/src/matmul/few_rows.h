@@ -11,10 +11,11 @@
 
 /*
  * out [rows, columns] = a b + bias, or += if `add`; rows <= QUERN_FEW_ROWS. a(i, k) stands at
- * a[i * a_row + k * a_step], and a_step is 1 if b is transposed. work: QUERN_WORK_BYTES.
+ * a[i * a_row + k * a_step], and a_step is 1 if b is transposed. b is made of floats, or of BF16 if
+ * `stored`. work: QUERN_WORK_BYTES.
  */
 void quern_few_rows(float *out, int64_t out_stride, const float *a, int64_t a_row, int64_t a_step,
-                    const float *b, int64_t b_stride, int transposed, const float *bias, int add,
+                    const void *b, int stored, int64_t b_stride, int transposed, const float *bias, int add,
                     int64_t rows, int64_t columns, int64_t depth, float *work);
 
 #endif

@@ -147,7 +147,15 @@ void quern_gemm(float *c, int64_t c_stride, quern_layout layout, const float *a,
 typedef float square_row __attribute__((vector_size(32)));
 typedef float square_row_unaligned __attribute__((vector_size(32), aligned(4), may_alias));
 
-QUERN_INLINE square_row load_row(const float *p) { return *(const square_row_unaligned *)p; }
+typedef uint16_t square_half __attribute__((vector_size(16)));
+typedef uint16_t square_half_unaligned __attribute__((vector_size(16), aligned(2), may_alias));
+typedef uint32_t square_bits __attribute__((vector_size(32)));
+
+QUERN_INLINE square_row load_row(const void *x, int64_t at, const int stored) {
+    if (!stored) return *(const square_row_unaligned *)((const float *)x + at);
+    const square_half half = *(const square_half_unaligned *)((const uint16_t *)x + at);
+    return (square_row)(__builtin_convertvector(half, square_bits) << 16);
+}
 
 QUERN_INLINE void store_row(float *p, square_row x) { *(square_row_unaligned *)p = x; }
 
@@ -176,12 +184,34 @@ QUERN_INLINE void transpose(square_row x[8]) {
 
 #endif
 
+/* Element `at` of floats, or of BF16 if stored. */
+QUERN_INLINE float element(const void *x, int64_t at, const int stored) {
+    if (!stored) return ((const float *)x)[at];
+    const uint32_t bits = (uint32_t)((const uint16_t *)x)[at] << 16;
+    float y;
+    memcpy(&y, &bits, sizeof y);
+    return y;
+}
+
+QUERN_INLINE const void *element_at(const void *x, int64_t at, const int stored) {
+    return stored ? (const void *)((const uint16_t *)x + at) : (const void *)((const float *)x + at);
+}
+
+QUERN_INLINE vfloat load_up_to(const void *x, int64_t at, int64_t n, const int stored) {
+    if (stored) {
+        const uint16_t *p = (const uint16_t *)x + at;
+        return n >= QUERN_LANES ? v_load_bf16(p) : v_load_bf16_first(p, quern_max(0, n));
+    }
+    const float *p = (const float *)x + at;
+    return n >= QUERN_LANES ? v_load(p) : v_load_first(p, quern_max(0, n));
+}
+
 /*
  * Packs `rows` <= panel rows of x [rows, depth] column by column, each column `panel` floats apart.
  * What lies between a column's end and the next column's start may be written over.
  */
-QUERN_INLINE void pack_transposed(float *packed, const int panel, const float *x, int64_t stride,
-                                  int64_t rows, int64_t depth) {
+QUERN_INLINE void pack_transposed(float *packed, const int panel, const void *x, const int stored,
+                                  int64_t stride, int64_t rows, int64_t depth) {
     int64_t k = 0;
 #if QUERN_LANES > 1
     for (; k + 8 <= depth; k += 8) {
@@ -192,7 +222,7 @@ QUERN_INLINE void pack_transposed(float *packed, const int panel, const float *x
 #pragma GCC unroll 8
             for (int i = 0; i < 8; i++) {
                 square[first / 8][i] =
-                    first + i < rows ? load_row(x + (first + i) * stride + k) : (square_row){0};
+                    first + i < rows ? load_row(x, (first + i) * stride + k, stored) : (square_row){0};
             }
             transpose(square[first / 8]);
         }
@@ -207,7 +237,7 @@ QUERN_INLINE void pack_transposed(float *packed, const int panel, const float *x
 #endif
     for (; k < depth; k++) {
         for (int64_t i = 0; i < panel; i++) {
-            packed[k * panel + i] = i < rows ? x[i * stride + k] : 0.0f;
+            packed[k * panel + i] = i < rows ? element(x, i * stride + k, stored) : 0.0f;
         }
     }
 }
@@ -217,7 +247,7 @@ void quern_pack_a(float *packed, const float *a, int64_t stride, int transposed,
     for (int64_t i = 0; i < rows; i += QUERN_TILE_ROWS) {
         const int64_t count = quern_min(rows - i, QUERN_TILE_ROWS);
         if (!transposed) {
-            pack_transposed(packed, QUERN_TILE_ROWS, a + i * stride, stride, count, depth);
+            pack_transposed(packed, QUERN_TILE_ROWS, a + i * stride, 0, stride, count, depth);
         } else if (count == QUERN_TILE_ROWS) {
             for (int64_t k = 0; k < depth; k++) {
                 memcpy(packed + k * QUERN_TILE_ROWS, a + k * stride + i,
@@ -237,12 +267,12 @@ void quern_pack_a(float *packed, const float *a, int64_t stride, int transposed,
 /* Rows of b that are copied together: each page of b is then met once for all panels. */
 #define PACK_ROWS 8
 
-void quern_pack_b(float *packed, const float *b, int64_t stride, int transposed, int64_t depth,
-                  int64_t columns) {
+QUERN_INLINE void pack_b(float *packed, const void *b, const int stored, int64_t stride, int transposed,
+                         int64_t depth, int64_t columns) {
     if (transposed) {
         for (int64_t j = 0; j < columns; j += QUERN_TILE_COLUMNS) {
-            pack_transposed(packed + j * depth, QUERN_TILE_COLUMNS, b + j * stride, stride,
-                            quern_min(columns - j, QUERN_TILE_COLUMNS), depth);
+            pack_transposed(packed + j * depth, QUERN_TILE_COLUMNS, element_at(b, j * stride, stored),
+                            stored, stride, quern_min(columns - j, QUERN_TILE_COLUMNS), depth);
         }
         return;
     }
@@ -253,18 +283,32 @@ void quern_pack_b(float *packed, const float *b, int64_t stride, int transposed,
             float *panel = packed + j * depth;
             if (count == QUERN_TILE_COLUMNS) {
                 for (int64_t k = first; k < last; k++) {
-                    v_store(panel + k * QUERN_TILE_COLUMNS, v_load(b + k * stride + j));
+                    v_store(panel + k * QUERN_TILE_COLUMNS,
+                            load_up_to(b, k * stride + j, QUERN_LANES, stored));
                     v_store(panel + k * QUERN_TILE_COLUMNS + QUERN_LANES,
-                            v_load(b + k * stride + j + QUERN_LANES));
+                            load_up_to(b, k * stride + j + QUERN_LANES, QUERN_LANES, stored));
                 }
             } else {
                 for (int64_t k = first; k < last; k++) {
-                    v_store(panel + k * QUERN_TILE_COLUMNS, v_load_first(b + k * stride + j, count));
+                    v_store(panel + k * QUERN_TILE_COLUMNS, load_up_to(b, k * stride + j, count, stored));
                     v_store(panel + k * QUERN_TILE_COLUMNS + QUERN_LANES,
-                            v_load_first(b + k * stride + j + QUERN_LANES,
-                                         quern_max(0, count - QUERN_LANES)));
+                            load_up_to(b, k * stride + j + QUERN_LANES, count - QUERN_LANES, stored));
                 }
             }
         }
     }
+}
+
+void quern_pack_b(float *packed, const float *b, int64_t stride, int transposed, int64_t depth,
+                  int64_t columns) {
+    pack_b(packed, b, 0, stride, transposed, depth, columns);
+}
+
+void quern_pack_b_bf16(float *packed, const uint16_t *b, int64_t stride, int transposed, int64_t depth,
+                       int64_t columns) {
+    pack_b(packed, b, 1, stride, transposed, depth, columns);
+}
+
+void quern_round_bf16(float *x, int64_t count) {
+    for (int64_t i = 0; i < count; i += QUERN_LANES) v_store(x + i, v_round_bf16(v_load(x + i)));
 }

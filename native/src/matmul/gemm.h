@@ -46,6 +46,8 @@ typedef enum quern_layout {
 #define quern_gemm QUERN_NAME(gemm)
 #define quern_pack_a QUERN_NAME(pack_a)
 #define quern_pack_b QUERN_NAME(pack_b)
+#define quern_pack_b_bf16 QUERN_NAME(pack_b_bf16)
+#define quern_round_bf16 QUERN_NAME(round_bf16)
 
 /* Floats that a [rows, depth] takes when packed. */
 QUERN_INLINE int64_t quern_packed_a(int64_t rows, int64_t depth) {
@@ -64,6 +66,13 @@ void quern_pack_a(float *packed, const float *a, int64_t stride, int transposed,
 /* Packs b [depth, columns], given as it is or transposed, [columns, depth]. */
 void quern_pack_b(float *packed, const float *b, int64_t stride, int transposed, int64_t depth,
                   int64_t columns);
+
+/* The same of BF16. */
+void quern_pack_b_bf16(float *packed, const uint16_t *b, int64_t stride, int transposed, int64_t depth,
+                       int64_t columns);
+
+/* Rounds `count` floats, a multiple of QUERN_LANES, to what BF16 holds. */
+void quern_round_bf16(float *x, int64_t count);
 
 /*
  * c [rows, columns] = a b + bias, or += if `add`; bias [columns] or null. b was packed with b_depth rows,

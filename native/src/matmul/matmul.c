@@ -1,5 +1,5 @@
 /*
- * matmul_f32: out [M,N] = op(a) [M,K] op(b) [K,N] + bias, or out += with QUERN_ACCUMULATE.
+ * matmul_f32 and, where a tier has no instruction for it, matmul_bf16: out [M,N] = op(a) [M,K] op(b) [K,N] + bias, or out += with QUERN_ACCUMULATE.
  *
  * The naive version, and the order of every sum: blocks of BLOCK_DEPTH rising, within each k rising.
  *   for m, n: out[m][n] = bias[n]; for k: out[m][n] += a[m][k] * b[k][n]
@@ -18,6 +18,11 @@
 _Static_assert((BLOCK_DEPTH * (BLOCK_ROWS + BLOCK_COLUMNS) + QUERN_PACK_SLACK) * 4 <= QUERN_WORK_BYTES,
                "packed blocks fit into a worker's scratch memory");
 _Static_assert(BLOCK_COLUMNS % QUERN_TILE_COLUMNS == 0, "blocks are made of whole panels");
+
+/* Where b's element `at` stands: floats, or BF16 if stored. */
+static const void *b_at(const void *b, int64_t at, int stored) {
+    return stored ? (const void *)((const uint16_t *)b + at) : (const void *)((const float *)b + at);
+}
 
 /* The tile of out that a worker computes. */
 typedef struct region {
@@ -50,10 +55,15 @@ static region divide(int64_t m, int64_t n, int32_t part, int32_t parts) {
                     quern_share(n, QUERN_TILE_COLUMNS, part % best_columns, best_columns)};
 }
 
-QUERN_KERNEL_DEFINE(matmul_f32) {
+/* In whole vectors, which the slack behind a's panels has room for. */
+static int64_t whole(int64_t count) {
+    return (count + QUERN_LANES - 1) / QUERN_LANES * QUERN_LANES;
+}
+
+QUERN_INLINE int32_t matmul(const quern_record *record, int32_t part, int32_t parts, const int rounded) {
     float *out = record->pointers[0];
     const float *a = record->pointers[1];
-    const float *b = record->pointers[2];
+    const void *b = record->pointers[2];
     const float *bias = record->pointers[3];
     const int64_t m = record->integers[0];
     const int64_t n = record->integers[1];
@@ -64,6 +74,7 @@ QUERN_KERNEL_DEFINE(matmul_f32) {
     const int a_transposed = (record->integers[6] & QUERN_TRANSPOSE_A) != 0;
     const int b_transposed = (record->integers[6] & QUERN_TRANSPOSE_B) != 0;
     const int accumulate = (record->integers[6] & QUERN_ACCUMULATE) != 0;
+    const int stored = (record->integers[6] & QUERN_STORED_BF16) != 0;
     const int64_t a_row = a_transposed ? 1 : a_stride;
     const int64_t a_step = a_transposed ? a_stride : 1;
     const int64_t b_row = b_transposed ? 1 : b_stride;
@@ -75,7 +86,7 @@ QUERN_KERNEL_DEFINE(matmul_f32) {
         quern_range columns = quern_share(n, QUERN_TILE_COLUMNS, part, parts);
         if (columns.first < columns.last) {
             quern_few_rows(out + columns.first, out_stride, a, a_row, a_step,
-                           b + columns.first * b_step, b_stride, b_transposed,
+                           b_at(b, columns.first * b_step, stored), stored, b_stride, b_transposed,
                            bias ? bias + columns.first : NULL, accumulate, m,
                            columns.last - columns.first, k, work);
         }
@@ -92,10 +103,17 @@ QUERN_KERNEL_DEFINE(matmul_f32) {
         do {
             if (quern_cancelled(record)) return QUERN_CANCELLED;
             const int64_t depth = quern_min(k - p, BLOCK_DEPTH);
-            quern_pack_b(packed_b, b + p * b_row + j * b_step, b_stride, b_transposed, depth, columns);
+            const void *block = b_at(b, p * b_row + j * b_step, stored);
+            if (stored) {
+                quern_pack_b_bf16(packed_b, block, b_stride, b_transposed, depth, columns);
+            } else {
+                quern_pack_b(packed_b, block, b_stride, b_transposed, depth, columns);
+                if (rounded) quern_round_bf16(packed_b, quern_packed_b(depth, columns));
+            }
             for (int64_t i = own.rows.first; i < own.rows.last; i += BLOCK_ROWS) {
                 const int64_t rows = quern_min(own.rows.last - i, BLOCK_ROWS);
                 quern_pack_a(packed_a, a + i * a_row + p * a_step, a_stride, a_transposed, rows, depth);
+                if (rounded) quern_round_bf16(packed_a, whole(quern_packed_a(rows, depth) - QUERN_PACK_SLACK));
                 quern_gemm(out + i * out_stride + j, out_stride, QUERN_PACKED, packed_a, 0, packed_b,
                            depth, bias && p == 0 ? bias + j : NULL, accumulate || p > 0, rows, columns,
                            depth);
@@ -105,3 +123,7 @@ QUERN_KERNEL_DEFINE(matmul_f32) {
     }
     return QUERN_OK;
 }
+
+QUERN_KERNEL_DEFINE(matmul_f32) { return matmul(record, part, parts, 0); }
+
+QUERN_KERNEL_DEFINE(matmul_bf16) { return matmul(record, part, parts, 1); }

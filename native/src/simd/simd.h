@@ -14,21 +14,22 @@
 #include <math.h>
 #include <string.h>
 
-#if defined(QUERN_ISA_avx512) && defined(__AVX512F__)
+#if (defined(QUERN_ISA_avx512) || defined(QUERN_ISA_amx)) && defined(__AVX512F__)
 #include "simd/simd_avx512.h"
-#elif defined(QUERN_ISA_avx512)
+#elif defined(QUERN_ISA_avx512) || defined(QUERN_ISA_amx)
 #include "simd/simd_emulated.h"
 #elif defined(QUERN_ISA_avx2)
 #include "simd/simd_avx2.h"
 #elif defined(QUERN_ISA_scalar)
 #include "simd/simd_scalar.h"
 #else
-#error "compile kernels with -DQUERN_ISA_scalar=1, -DQUERN_ISA_avx2=1 or -DQUERN_ISA_avx512=1"
+#error "compile kernels with -DQUERN_ISA_scalar=1, or _avx2, _avx512, _amx"
 #endif
 
 /*
  * A tier's header gives: QUERN_LANES, vfloat, vint;
- *   v_load, v_store, v_load_first, v_store_first, v_splat, vi_splat, vi_load, vi_store, v_iota
+ *   v_load, v_store, v_load_first, v_store_first, v_load_bf16 and v_load_bf16_first (BF16 as float),
+ *   v_splat, vi_splat, vi_load, vi_store, v_iota
  *   v_fma(a, b, c) = a b + c in one rounding; v_fnma(a, b, c) = c - a b. The scalar tier rounds twice
  *   v_min, v_max: the second operand where either is NaN (as x86 does)
  *   v_sqrt, v_floats(vint), v_bits, v_of_bits (the same 32 bits as the other type)
@@ -44,6 +45,14 @@ QUERN_INLINE vfloat v_abs(vfloat x) { return v_of_bits(v_bits(x) & vi_splat(0x7f
 QUERN_INLINE vfloat v_copysign(vfloat a, vfloat b) {
     vint sign = vi_splat(INT32_MIN);
     return v_of_bits((v_bits(a) & ~sign) | (v_bits(b) & sign));
+}
+
+/* The nearest number that BF16 holds, ties to the even one; infinities and NaN as they are. */
+QUERN_INLINE vfloat v_round_bf16(vfloat x) {
+    vint bits = v_bits(x);
+    vint odd = vi_shift_right(bits, 16) & vi_splat(1);
+    vint rounded = (bits + vi_splat(0x7fff) + odd) & vi_splat((int32_t)0xffff0000u);
+    return v_select(v_equal(x, x), v_of_bits(rounded), x);
 }
 
 /* x 2^n for -252 <= n <= 254, in two steps so that subnormal results are rounded once. */

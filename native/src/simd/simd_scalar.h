@@ -30,6 +30,13 @@ QUERN_INLINE vfloat v_of_bits(vint bits) {
     return x;
 }
 
+QUERN_INLINE vfloat v_load_bf16(const uint16_t *p) {
+    return v_of_bits((vint)((uint32_t)*p << 16));
+}
+QUERN_INLINE vfloat v_load_bf16_first(const uint16_t *p, int64_t n) {
+    return n > 0 ? v_load_bf16(p) : 0.0f;
+}
+
 QUERN_INLINE vfloat v_fma(vfloat a, vfloat b, vfloat c) { return a * b + c; }
 QUERN_INLINE vfloat v_fnma(vfloat a, vfloat b, vfloat c) { return c - a * b; }
 QUERN_INLINE vfloat v_min(vfloat a, vfloat b) { return a < b ? a : b; }

@@ -5,6 +5,8 @@
 typedef float vfloat __attribute__((vector_size(4 * QUERN_LANES)));
 typedef int32_t vint __attribute__((vector_size(4 * QUERN_LANES)));
 typedef uint32_t vuint __attribute__((vector_size(4 * QUERN_LANES)));
+typedef uint16_t vhalf __attribute__((vector_size(2 * QUERN_LANES)));
+typedef uint16_t vhalf_unaligned __attribute__((vector_size(2 * QUERN_LANES), aligned(2), may_alias));
 typedef float vfloat_unaligned
     __attribute__((vector_size(4 * QUERN_LANES), aligned(4), may_alias));
 typedef int32_t vint_unaligned
@@ -14,6 +16,14 @@ QUERN_INLINE vfloat v_splat(float x) { return x - (vfloat){0}; }
 QUERN_INLINE vint vi_splat(int32_t x) { return x - (vint){0}; }
 QUERN_INLINE vfloat v_load(const float *p) { return *(const vfloat_unaligned *)p; }
 QUERN_INLINE void v_store(float *p, vfloat x) { *(vfloat_unaligned *)p = x; }
+QUERN_INLINE vfloat v_load_bf16(const uint16_t *p) {
+    return (vfloat)(__builtin_convertvector((vhalf)*(const vhalf_unaligned *)p, vuint) << 16);
+}
+QUERN_INLINE vfloat v_load_bf16_first(const uint16_t *p, int64_t n) {
+    vhalf x = {0};
+    memcpy(&x, p, (size_t)(n < QUERN_LANES ? n : QUERN_LANES) * sizeof *p);
+    return (vfloat)(__builtin_convertvector(x, vuint) << 16);
+}
 QUERN_INLINE vint vi_load(const int32_t *p) { return *(const vint_unaligned *)p; }
 QUERN_INLINE void vi_store(int32_t *p, vint x) { *(vint_unaligned *)p = x; }
 

@@ -1,0 +1,239 @@
+/*
+ * matmul_bf16 on AMX: tiles of 16 by 16 sums, four at a time, from operands packed as BF16. The
+ * blocking is Goto's, as in matmul/matmul.c: a panel of b (BLOCK_DEPTH by 32, 32 KiB) stays in the
+ * first-level cache, and the packed blocks of a and b in the second-level one. Of two tiles of a and
+ * two of b, each is used twice: a product for every load.
+ */
+#include "amx/pack.h"
+#include "matmul/few_rows.h"
+
+/* Rows, and columns, of the four tiles. */
+#define PANEL 32
+#define BLOCK_DEPTH 512
+#define BLOCK_ROWS 512
+#define BLOCK_COLUMNS 1024
+
+/* Elements of a tile. */
+#define TILE (QUERN_TILE_LINES * QUERN_TILE_DEPTH)
+
+_Static_assert(BLOCK_DEPTH * (BLOCK_ROWS + BLOCK_COLUMNS) * 2 + PANEL * PANEL * 4 <= QUERN_WORK_BYTES,
+               "packed blocks and sums fit into a worker's scratch memory");
+
+/* Few rows are bound by reading b; the tier below does them. */
+int32_t quern_matmul_bf16__avx512(const quern_record *record, int32_t part, int32_t parts);
+
+typedef struct region {
+    quern_range rows;
+    quern_range columns;
+} region;
+
+/* As in matmul/matmul.c; a step costs 1/256 of packing an element. */
+static region divide(int64_t m, int64_t n, int32_t part, int32_t parts) {
+    int32_t best_rows = 1;
+    double best = -1;
+    for (int32_t rows = 1; rows <= parts; rows++) {
+        if (parts % rows != 0) continue;
+        quern_range widest_rows = quern_share(m, PANEL, 0, rows);
+        quern_range widest_columns = quern_share(n, PANEL, 0, parts / rows);
+        double height = (double)(widest_rows.last - widest_rows.first);
+        double width = (double)(widest_columns.last - widest_columns.first);
+        double cost = height * width / 256 + height + width;
+        if (best < 0 || cost < best) {
+            best = cost;
+            best_rows = rows;
+        }
+    }
+    int32_t best_columns = parts / best_rows;
+    return (region){quern_share(m, PANEL, part / best_columns, best_rows),
+                    quern_share(n, PANEL, part % best_columns, best_columns)};
+}
+
+/*
+ * A block of an operand as panels of two tiles' lines, each step by step: panel, step, tile. `other`
+ * elements lie between neighbours that are not neighbours in k, `next` between those in k.
+ */
+QUERN_INLINE void pack_panels(uint16_t *packed, const quern_operand *x, const int along,
+                              const int turned, int64_t others, int64_t depth) {
+    const size_t bytes = x->stored ? sizeof(uint16_t) : sizeof(float);
+    const int64_t other = along ? x->stride : 1;
+    const int64_t next = along ? 1 : x->stride;
+    for (int64_t i = 0; i < others; i += PANEL) {
+        for (int64_t k = 0; k < depth; k += QUERN_TILE_DEPTH) {
+            for (int half = 0; half < 2; half++) {
+                const int64_t first = i + half * QUERN_TILE_LINES;
+                if (first < others) {
+                    quern_operand at = *x;
+                    at.from = (const char *)x->from + (size_t)(first * other + k * next) * bytes;
+                    pack_tile(packed, &at, along, turned,
+                              quern_min(others - first, QUERN_TILE_LINES),
+                              quern_min(depth - k, QUERN_TILE_DEPTH));
+                }
+                packed += TILE;
+            }
+        }
+    }
+}
+
+static void pack_a(uint16_t *packed, const quern_operand *a, int transposed, int64_t rows, int64_t depth) {
+    if (transposed) {
+        pack_panels(packed, a, 0, 1, rows, depth);
+    } else {
+        pack_panels(packed, a, 1, 0, rows, depth);
+    }
+}
+
+static void pack_b(uint16_t *packed, const quern_operand *b, int transposed, int64_t columns,
+                   int64_t depth) {
+    if (transposed) {
+        pack_panels(packed, b, 1, 1, columns, depth);
+    } else {
+        pack_panels(packed, b, 0, 0, columns, depth);
+    }
+}
+
+/* Four tiles of sums, over `steps` of QUERN_TILE_DEPTH; those that `add` begin with what stands. */
+QUERN_INLINE void sum_tiles(float *sums, int64_t stride, const uint16_t *a, const uint16_t *b,
+                            int64_t steps, const int add, const int lower, const int right) {
+    QUERN_TILES
+    const int64_t bytes = stride * 4;
+    float *below = sums + QUERN_TILE_LINES * stride;
+    if (add) {
+        QUERN_TILE_LOAD(0, sums, bytes);
+        if (right) QUERN_TILE_LOAD(1, sums + 16, bytes);
+        if (lower) QUERN_TILE_LOAD(2, below, bytes);
+        if (lower && right) QUERN_TILE_LOAD(3, below + 16, bytes);
+    } else {
+        QUERN_TILE_ZERO(0);
+        QUERN_TILE_ZERO(1);
+        QUERN_TILE_ZERO(2);
+        QUERN_TILE_ZERO(3);
+    }
+    for (int64_t step = 0; step < steps; step++) {
+        QUERN_TILE_LOAD(4, a, 64);
+        QUERN_TILE_LOAD(6, b, 64);
+        QUERN_TILE_PRODUCT(0, 4, 6);
+        if (right) {
+            QUERN_TILE_LOAD(7, b + TILE, 64);
+            QUERN_TILE_PRODUCT(1, 4, 7);
+        }
+        if (lower) {
+            QUERN_TILE_LOAD(5, a + TILE, 64);
+            QUERN_TILE_PRODUCT(2, 5, 6);
+            if (right) QUERN_TILE_PRODUCT(3, 5, 7);
+        }
+        a += 2 * TILE;
+        b += 2 * TILE;
+    }
+    QUERN_TILE_STORE(0, sums, bytes);
+    if (right) QUERN_TILE_STORE(1, sums + 16, bytes);
+    if (lower) QUERN_TILE_STORE(2, below, bytes);
+    if (lower && right) QUERN_TILE_STORE(3, below + 16, bytes);
+}
+
+/* out (+)= sums + bias, where out is smaller than its tiles or starts from a bias. */
+static void put(float *out, int64_t out_stride, const float *sums, const float *bias, int add,
+                int64_t rows, int64_t columns) {
+    for (int64_t i = 0; i < rows; i++) {
+        for (int64_t j = 0; j < columns; j += QUERN_LANES) {
+            const int64_t n = columns - j;
+            vfloat x = v_load(sums + i * PANEL + j);
+            if (bias) x = x + v_load_first(bias + j, n);
+            if (add) x = v_load_first(out + i * out_stride + j, n) + x;
+            v_store_first(out + i * out_stride + j, x, n);
+        }
+    }
+}
+
+static void multiply(float *out, int64_t out_stride, const uint16_t *a, const uint16_t *b,
+                     const float *bias, int add, int64_t rows, int64_t columns, int64_t steps,
+                     float *sums) {
+    for (int64_t j = 0; j < columns; j += PANEL) {
+        const uint16_t *right = b + j / PANEL * steps * 2 * TILE;
+        const int64_t wide = quern_min(columns - j, PANEL);
+        for (int64_t i = 0; i < rows; i += PANEL) {
+            const uint16_t *left = a + i / PANEL * steps * 2 * TILE;
+            const int64_t high = quern_min(rows - i, PANEL);
+            float *to = out + i * out_stride + j;
+            if (high == PANEL && wide == PANEL && !bias) {
+                if (add) {
+                    sum_tiles(to, out_stride, left, right, steps, 1, 1, 1);
+                } else {
+                    sum_tiles(to, out_stride, left, right, steps, 0, 1, 1);
+                }
+                continue;
+            }
+            if (high > QUERN_TILE_LINES) {
+                if (wide > 16) {
+                    sum_tiles(sums, PANEL, left, right, steps, 0, 1, 1);
+                } else {
+                    sum_tiles(sums, PANEL, left, right, steps, 0, 1, 0);
+                }
+            } else if (wide > 16) {
+                sum_tiles(sums, PANEL, left, right, steps, 0, 0, 1);
+            } else {
+                sum_tiles(sums, PANEL, left, right, steps, 0, 0, 0);
+            }
+            put(to, out_stride, sums, bias ? bias + j : NULL, add, high, wide);
+        }
+    }
+}
+
+/* Blocks of equal depth, in whole steps. */
+static int64_t block_depth(int64_t k) {
+    const int64_t blocks = quern_max(1, (k + BLOCK_DEPTH - 1) / BLOCK_DEPTH);
+    const int64_t depth = (k + blocks - 1) / blocks;
+    return quern_max(1, (depth + QUERN_TILE_DEPTH - 1) / QUERN_TILE_DEPTH) * QUERN_TILE_DEPTH;
+}
+
+QUERN_KERNEL_DEFINE(matmul_bf16) {
+    const int64_t m = record->integers[0];
+    const int64_t n = record->integers[1];
+    const int64_t k = record->integers[2];
+    const int64_t out_stride = record->integers[5];
+    const int64_t flags = record->integers[6];
+    const int a_transposed = (flags & QUERN_TRANSPOSE_A) != 0;
+    const int b_transposed = (flags & QUERN_TRANSPOSE_B) != 0;
+    const int accumulate = (flags & QUERN_ACCUMULATE) != 0;
+    if (m <= QUERN_FEW_ROWS && !(a_transposed && b_transposed)) {
+        return quern_matmul_bf16__avx512(record, part, parts);
+    }
+    float *out = record->pointers[0];
+    const float *bias = record->pointers[3];
+    quern_operand a = {record->pointers[1], record->integers[3], 0};
+    quern_operand b = {record->pointers[2], record->integers[4], (flags & QUERN_STORED_BF16) != 0};
+    const char *a_from = a.from;
+    const char *b_from = b.from;
+    const size_t b_bytes = b.stored ? sizeof(uint16_t) : sizeof(float);
+    const region own = divide(m, n, part, parts);
+    uint16_t *packed_a = (uint16_t *)quern_work(record, part);
+    uint16_t *packed_b = packed_a + BLOCK_ROWS * BLOCK_DEPTH;
+    float *sums = (float *)(packed_b + BLOCK_COLUMNS * BLOCK_DEPTH);
+    const int64_t deep = block_depth(k);
+    int32_t status = QUERN_OK;
+    quern_tiles_begin();
+    for (int64_t j = own.columns.first; j < own.columns.last && status == QUERN_OK; j += BLOCK_COLUMNS) {
+        const int64_t columns = quern_min(own.columns.last - j, BLOCK_COLUMNS);
+        /* Once even where K is 0: the bias, or zero, is still to be written. */
+        int64_t p = 0;
+        do {
+            if (quern_cancelled(record)) {
+                status = QUERN_CANCELLED;
+                break;
+            }
+            const int64_t depth = quern_min(k - p, deep);
+            const int64_t steps = (depth + QUERN_TILE_DEPTH - 1) / QUERN_TILE_DEPTH;
+            b.from = b_from + (size_t)(b_transposed ? j * b.stride + p : p * b.stride + j) * b_bytes;
+            pack_b(packed_b, &b, b_transposed, columns, depth);
+            for (int64_t i = own.rows.first; i < own.rows.last; i += BLOCK_ROWS) {
+                const int64_t rows = quern_min(own.rows.last - i, BLOCK_ROWS);
+                a.from = a_from + (size_t)(a_transposed ? p * a.stride + i : i * a.stride + p) * sizeof(float);
+                pack_a(packed_a, &a, a_transposed, rows, depth);
+                multiply(out + i * out_stride + j, out_stride, packed_a, packed_b,
+                         bias && p == 0 ? bias + j : NULL, accumulate || p > 0, rows, columns, steps, sums);
+            }
+            p += deep;
+        } while (p < k);
+    }
+    quern_tiles_end();
+    return status;
+}
