@@ -21,7 +21,7 @@ static float small_integer(int index, int factor) {
     return (float)((index * factor) % 11 - 5);
 }
 
-/* Sums of products of small integers are exact, so they are compared exactly. */
+/* Sums of products of small integers are exact, in BF16 too, so they are compared exactly. */
 static int matmul_is_right(quern_function *matmul, quern_record *record) {
     float a[M * K];
     float b[K * N];
@@ -122,13 +122,16 @@ static int is_right(int32_t tier, void *work) {
     record.step = &step;
     record.work = work;
     const char *name = quern_tier_name(tier);
-    if (!matmul_is_right(quern_function_of(tier, QUERN_KERNEL_matmul_f32), &record)) {
-        quern_fail(QUERN_BAD_PROGRAM, "tier %s gives wrong products on this machine", name);
-        return 0;
+    const int32_t products[] = {QUERN_KERNEL_matmul_f32, QUERN_KERNEL_matmul_bf16};
+    for (size_t i = 0; i < sizeof products / sizeof *products; i++) {
+        if (!matmul_is_right(quern_function_of(tier, products[i]), &record)) {
+            quern_fail(QUERN_BAD_PROGRAM, "tier %s gives wrong products on this machine", name);
+            return 0;
+        }
+        memset(&record, 0, sizeof record);
+        record.step = &step;
+        record.work = work;
     }
-    memset(&record, 0, sizeof record);
-    record.step = &step;
-    record.work = work;
     if (!layer_norm_is_right(quern_function_of(tier, QUERN_KERNEL_layer_norm_f32), &record)) {
         quern_fail(QUERN_BAD_PROGRAM, "tier %s gives wrong norms on this machine", name);
         return 0;

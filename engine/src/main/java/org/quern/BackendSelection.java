@@ -30,32 +30,34 @@ final class BackendSelection {
   Backend open() {
     // A misspelt limit is no reason to fall back to another backend.
     Optional<NativeTier> limit = options.maximumTier().map(NativeTier::parse);
+    PrecisionChoice precision = PrecisionChoice.parse(options.precision().orElse("f32"));
     String wanted = options.backend().orElse("");
     return switch (wanted) {
-      case "" -> openBest(limit);
-      case "native" -> openNative(NativeKernels.find(), limit);
-      case "vector" -> openVector();
+      case "" -> openBest(limit, precision);
+      case "native" -> openNative(NativeKernels.find(), limit, precision);
+      case "vector" -> openVector(precision);
       default ->
           throw new EngineException(
               "There is no backend named " + wanted + "; choose native or vector.");
     };
   }
 
-  private Backend openBest(Optional<NativeTier> limit) {
+  private Backend openBest(Optional<NativeTier> limit, PrecisionChoice precision) {
     NativeKernels kernels = NativeKernels.find();
     if (kernels.isLoaded()) {
       try {
-        return openNative(kernels, limit);
+        return openNative(kernels, limit, precision);
       } catch (ExecutionException e) {
         reasons.add("The backend native was refused: " + e.getMessage());
       }
     } else {
       reasons.add("The backend native was refused: " + kernels.explanation());
     }
-    return openVector();
+    return openVector(precision);
   }
 
-  private Backend openNative(NativeKernels kernels, Optional<NativeTier> limit) {
+  private Backend openNative(
+      NativeKernels kernels, Optional<NativeTier> limit, PrecisionChoice precision) {
     if (!kernels.isLoaded()) {
       throw new EngineException(
           "The backend native is required but cannot be had: " + kernels.explanation());
@@ -64,7 +66,9 @@ final class BackendSelection {
     NativeTier tier = limit.filter(most -> most.ordinal() < best.ordinal()).orElse(best);
     for (NativeTier lower = tier; ; lower = NativeTier.values()[lower.ordinal() - 1]) {
       try {
-        Backend backend = kernels.open(lower, threads, allocator);
+        NativeTier chosen = lower;
+        Backend backend =
+            precision.open(p -> kernels.open(chosen, p, threads, allocator), reasons::add);
         reasons.add(kernels.explanation());
         reasons.add(
             lower == best
@@ -80,7 +84,7 @@ final class BackendSelection {
     }
   }
 
-  private Backend openVector() {
+  private Backend openVector(PrecisionChoice precision) {
     if (!VectorKernels.isAvailable()) {
       throw new EngineException(
           "No backend can be used. "
@@ -88,6 +92,12 @@ final class BackendSelection {
               + "The backend vector was refused: the module jdk.incubator.vector is not there;"
               + " start Java with --add-modules jdk.incubator.vector (the script ./quern does so where"
               + " QUERN_VECTOR=1 is set).");
+    }
+    if (precision == PrecisionChoice.BF16) {
+      throw new EngineException(
+          "The precision bf16 is required, but the backend vector computes in f32 alone; ask for f32 or"
+              + " auto, or use the backend native."
+              + (reasons.isEmpty() ? "" : " " + String.join(" ", reasons)));
     }
     Backend backend = VectorKernels.open(threads, allocator);
     reasons.add(VectorKernels.explanation());

@@ -48,7 +48,9 @@ public final class Engine implements AutoCloseable {
             : "The threads are the processors that this process may use; set QUERN_THREADS to"
                 + " change that.");
     String tier = backend.description().replaceAll(",.*", "");
-    description = new EngineDescription(backend.name(), tier, threads, budget, reasons);
+    description =
+        new EngineDescription(
+            backend.name(), tier, backend.precision().text(), threads, budget, reasons);
   }
 
   /** An engine with the best backend there is and the settings of properties and environment. */

@@ -7,12 +7,18 @@ import java.util.List;
  *
  * @param backend {@code native} or {@code vector}
  * @param tier the kernels' instruction set, such as {@code avx2}
+ * @param precision in what matrix products are computed: {@code f32} or {@code bf16}
  * @param threads the number of workers
  * @param memoryBudget the most bytes that may be allocated
  * @param reasons a sentence for each choice and refusal, with what changes it
  */
 public record EngineDescription(
-    String backend, String tier, int threads, long memoryBudget, List<String> reasons) {
+    String backend,
+    String tier,
+    String precision,
+    int threads,
+    long memoryBudget,
+    List<String> reasons) {
   /** Copies the list. */
   public EngineDescription {
     reasons = List.copyOf(reasons);
@@ -24,6 +30,8 @@ public record EngineDescription(
         + backend
         + " ("
         + tier
+        + ", "
+        + precision
         + ", "
         + threads
         + (threads == 1 ? " thread" : " threads")

@@ -12,7 +12,10 @@ import java.util.OptionalLong;
  * @param backend the backend that must be used ({@code native}, {@code vector}), or none for the
  *     best there is; {@code quern.backend}, {@code QUERN_BACKEND}
  * @param maximumTier the highest instruction set to use ({@code scalar}, {@code avx2}, {@code
- *     avx512}); {@code quern.max.isa}, {@code QUERN_MAX_ISA}
+ *     avx512}, {@code amx}); {@code quern.max.isa}, {@code QUERN_MAX_ISA}
+ * @param precision in what matrix products are computed: {@code f32}, which is the default; {@code
+ *     bf16}; or {@code auto}, for whichever this CPU is faster at; {@code quern.precision}, {@code
+ *     QUERN_PRECISION}
  * @param threads the number of workers; by default the processors that the process may use, a
  *     container's quota respected; {@code quern.threads}, {@code QUERN_THREADS}
  * @param memoryBudget the most bytes to allocate off the heap; {@code quern.memory}, {@code
@@ -21,6 +24,7 @@ import java.util.OptionalLong;
 public record EngineOptions(
     Optional<String> backend,
     Optional<String> maximumTier,
+    Optional<String> precision,
     OptionalInt threads,
     OptionalLong memoryBudget) {
 
@@ -29,6 +33,7 @@ public record EngineOptions(
     return new EngineOptions(
         setting("quern.backend"),
         setting("quern.max.isa"),
+        setting("quern.precision"),
         setting("quern.threads")
             .map(text -> OptionalInt.of(parseThreads(text)))
             .orElse(OptionalInt.empty()),
@@ -39,22 +44,27 @@ public record EngineOptions(
 
   /** These options with a backend that must be used: opening fails where it cannot be. */
   public EngineOptions requireBackend(String name) {
-    return new EngineOptions(Optional.of(name), maximumTier, threads, memoryBudget);
+    return new EngineOptions(Optional.of(name), maximumTier, precision, threads, memoryBudget);
   }
 
   /** These options with a limit to the instruction set. */
   public EngineOptions withMaximumTier(String tier) {
-    return new EngineOptions(backend, Optional.of(tier), threads, memoryBudget);
+    return new EngineOptions(backend, Optional.of(tier), precision, threads, memoryBudget);
+  }
+
+  /** These options with matrix products computed in {@code f32}, {@code bf16}, or {@code auto}. */
+  public EngineOptions withPrecision(String name) {
+    return new EngineOptions(backend, maximumTier, Optional.of(name), threads, memoryBudget);
   }
 
   /** These options with a number of workers. */
   public EngineOptions withThreads(int count) {
-    return new EngineOptions(backend, maximumTier, OptionalInt.of(count), memoryBudget);
+    return new EngineOptions(backend, maximumTier, precision, OptionalInt.of(count), memoryBudget);
   }
 
   /** These options with a limit to the memory, in bytes. */
   public EngineOptions withMemoryBudget(long bytes) {
-    return new EngineOptions(backend, maximumTier, threads, OptionalLong.of(bytes));
+    return new EngineOptions(backend, maximumTier, precision, threads, OptionalLong.of(bytes));
   }
 
   private static Optional<String> setting(String property) {

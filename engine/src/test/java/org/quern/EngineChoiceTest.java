@@ -124,7 +124,7 @@ class EngineChoiceTest {
         .hasMessage("There is no backend named cuda; choose native or vector.");
     assertThatThrownBy(() -> Engine.open(options.withMaximumTier("avx1024")))
         .isInstanceOf(ExecutionException.class)
-        .hasMessage("There is no instruction set avx1024; choose scalar, avx2 or avx512.");
+        .hasMessage("There is no instruction set avx1024; choose scalar, avx2, avx512 or amx.");
     for (int threads : new int[] {-1, 0, 1025}) {
       assertThatThrownBy(() -> Engine.open(options.withThreads(threads)))
           .isInstanceOf(ExecutionException.class)

@@ -30,7 +30,12 @@ import picocli.CommandLine.Spec;
     },
     mixinStandardHelpOptions = true,
     versionProvider = Version.class,
-    footer = {"", "Example:", "  quern check fixtures/gpt2 --out ours.safetensors"})
+    footer = {
+      "",
+      "Examples:",
+      "  quern check fixtures/gpt2 --out ours.safetensors",
+      "  quern check fixtures/gpt2 --precision bf16"
+    })
 final class CheckCommand implements Callable<Integer> {
   private static final List<String> CASE_FILES =
       List.of(

@@ -23,8 +23,16 @@ final class EngineMixin {
   @Option(
       names = "--max-isa",
       paramLabel = "TIER",
-      description = "Highest instruction set: scalar, avx2 or avx512 (QUERN_MAX_ISA).")
+      description = "Highest instruction set: scalar, avx2, avx512 or amx (QUERN_MAX_ISA).")
   private @Nullable String maximumTier;
+
+  @Option(
+      names = "--precision",
+      paramLabel = "NAME",
+      description =
+          "Compute matrix products in f32, bf16, or auto for whichever is faster here (default: f32;"
+              + " QUERN_PRECISION).")
+  private @Nullable String precision;
 
   @Option(
       names = "--threads",
@@ -43,6 +51,7 @@ final class EngineMixin {
     EngineMixin merged = new EngineMixin();
     merged.backend = backend == null ? other.backend : backend;
     merged.maximumTier = maximumTier == null ? other.maximumTier : maximumTier;
+    merged.precision = precision == null ? other.precision : precision;
     merged.threads = threads == null ? other.threads : threads;
     merged.memory = memory == null ? other.memory : memory;
     return merged;
@@ -57,6 +66,10 @@ final class EngineMixin {
     String tier = maximumTier;
     if (tier != null) {
       options = options.withMaximumTier(tier);
+    }
+    String products = precision;
+    if (products != null) {
+      options = options.withPrecision(products);
     }
     Integer count = threads;
     if (count != null) {
@@ -82,8 +95,9 @@ final class EngineMixin {
     return description.backend().equals("native")
         ? String.format(
             Locale.ROOT,
-            "Engine: native (%s, threads: %d); 'quern doctor' tells why.",
+            "Engine: native (%s, %s, threads: %d); 'quern doctor' tells why.",
             description.tier(),
+            description.precision(),
             description.threads())
         : description.summary();
   }

@@ -41,7 +41,14 @@ final class TrainCommand implements Callable<Integer> {
   /** Options that change nothing of what is learned. */
   private static final Set<String> WITH_RESUME =
       Set.of(
-          "--resume", "--steps", "--backend", "--max-isa", "--threads", "--memory", "--stacktrace");
+          "--resume",
+          "--steps",
+          "--backend",
+          "--max-isa",
+          "--precision",
+          "--threads",
+          "--memory",
+          "--stacktrace");
 
   private static final int CHECKPOINTS_KEPT = 2;
 

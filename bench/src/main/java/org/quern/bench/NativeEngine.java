@@ -2,6 +2,7 @@ package org.quern.bench;
 
 import org.quern.exec.Backend;
 import org.quern.exec.nativecpu.NativeKernels;
+import org.quern.ir.Precision;
 import org.quern.memory.SlabAllocator;
 
 /** The native backend at its highest instruction set, with its memory. */
@@ -11,7 +12,7 @@ final class NativeEngine implements AutoCloseable {
 
   NativeEngine(int threads) {
     NativeKernels kernels = NativeKernels.find();
-    backend = kernels.open(kernels.bestTier(), threads, allocator);
+    backend = kernels.open(kernels.bestTier(), Precision.F32, threads, allocator);
   }
 
   Backend backend() {

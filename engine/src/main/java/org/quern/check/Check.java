@@ -22,6 +22,7 @@ import org.quern.format.TensorEntry;
 import org.quern.ir.DType;
 import org.quern.ir.Graph;
 import org.quern.ir.Parameter;
+import org.quern.ir.Precision;
 import org.quern.ir.Region;
 import org.quern.ir.Shape;
 import org.quern.ir.op.CrossEntropy;
@@ -63,7 +64,10 @@ public final class Check {
     }
     try (ModelWeights ours = SafetensorsFile.open(out);
         ModelWeights expected = SafetensorsFile.open(reference.expected())) {
-      return Optional.of(TensorComparison.compare(ours, expected, reference.tolerance()));
+      Precision precision = engine.backend().precision();
+      return Optional.of(
+          TensorComparison.compare(
+              ours, expected, tensor -> reference.tolerance(tensor, precision)));
     }
   }
 

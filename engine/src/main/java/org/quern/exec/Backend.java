@@ -1,6 +1,7 @@
 package org.quern.exec;
 
 import org.quern.ir.ParameterLayout;
+import org.quern.ir.Precision;
 import org.quern.memory.SlabAllocator;
 import org.quern.plan.Plan;
 
@@ -14,6 +15,9 @@ public interface Backend extends AutoCloseable {
 
   /** The number of workers. */
   int threads();
+
+  /** How matrix products are computed. */
+  Precision precision();
 
   /** The memory that everything of this engine comes from. */
   SlabAllocator memory();

@@ -3,6 +3,7 @@ package org.quern.exec;
 import java.util.concurrent.atomic.AtomicReference;
 import org.jspecify.annotations.Nullable;
 import org.quern.ir.ParameterLayout;
+import org.quern.ir.Precision;
 import org.quern.memory.Slab;
 import org.quern.memory.SlabAllocator;
 import org.quern.plan.Plan;
@@ -14,6 +15,7 @@ public final class CpuBackend implements Backend {
   private final String name;
   private final String tierName;
   private final int tier;
+  private final Precision precision;
   private final SlabAllocator allocator;
   private final Workers workers;
   private final Slab work;
@@ -28,17 +30,25 @@ public final class CpuBackend implements Backend {
    * @param name the backend's name
    * @param tierName the instruction set, for messages
    * @param tier the instruction set's number in {@code quern_tier}
+   * @param precision how products are computed
    * @param walker the kernels
    * @param threads the number of workers, the calling thread included
    * @param allocator the engine's memory
    * @throws ExecutionException if the kernels compute wrongly on a thread
    */
   public CpuBackend(
-      String name, String tierName, int tier, Walker walker, int threads, SlabAllocator allocator) {
+      String name,
+      String tierName,
+      int tier,
+      Precision precision,
+      Walker walker,
+      int threads,
+      SlabAllocator allocator) {
     requireThreads(threads);
     this.name = name;
     this.tierName = tierName;
     this.tier = tier;
+    this.precision = precision;
     this.allocator = allocator;
     this.work = allocator.allocate("workers' scratch", threads * ProgramLayout.WORK_BYTES);
     this.workers = new Workers(walker, threads);
@@ -75,6 +85,11 @@ public final class CpuBackend implements Backend {
   @Override
   public int threads() {
     return workers.count();
+  }
+
+  @Override
+  public Precision precision() {
+    return precision;
   }
 
   @Override

@@ -71,7 +71,8 @@ final class CpuExecutable implements Executable {
       writeConstants();
       MemorySegment recordSegment = all.asSlice(records, plan.programBytes());
       long stepAddress = own.address() + steps;
-      new ProgramWriter(plan, this::base, stepAddress, backend.workAddress()).write(recordSegment);
+      new ProgramWriter(plan, backend.precision(), this::base, stepAddress, backend.workAddress())
+          .write(recordSegment);
       program = own.address() + programs;
       programAlone = program + SlabAllocator.ALIGNMENT;
       MemorySegment programSegment = all.asSlice(programs, 2 * SlabAllocator.ALIGNMENT);

@@ -29,5 +29,6 @@ public enum Kernel {
   SQUARE_SUM_F32,
   GRADIENT_NORM_F32,
   ADAMW_F32,
-  SGD_F32
+  SGD_F32,
+  MATMUL_BF16
 }

@@ -5,6 +5,7 @@ import java.lang.foreign.ValueLayout;
 import java.util.function.ToLongFunction;
 import org.quern.ir.GraphException;
 import org.quern.ir.Node;
+import org.quern.ir.Precision;
 import org.quern.ir.RecordWriter;
 import org.quern.ir.Region;
 import org.quern.ir.Value;
@@ -12,6 +13,7 @@ import org.quern.ir.Value;
 /** Writes a plan as records, each with absolute addresses. */
 public final class ProgramWriter {
   private final Plan plan;
+  private final Precision precision;
   private final ToLongFunction<Region> bases;
   private final long step;
   private final long work;
@@ -20,12 +22,15 @@ public final class ProgramWriter {
    * A writer for one linked program.
    *
    * @param plan what to write
+   * @param precision how products are computed
    * @param bases the address of the first byte of each region
    * @param step the address of the step block
    * @param work the address of the workers' scratch
    */
-  public ProgramWriter(Plan plan, ToLongFunction<Region> bases, long step, long work) {
+  public ProgramWriter(
+      Plan plan, Precision precision, ToLongFunction<Region> bases, long step, long work) {
     this.plan = plan;
+    this.precision = precision;
     this.bases = bases;
     this.step = step;
     this.work = work;
@@ -38,7 +43,8 @@ public final class ProgramWriter {
       int flags =
           (plan.barrierAfter(node) ? RecordLayout.FLAG_BARRIER : 0)
               | (node.onUpdate() ? RecordLayout.FLAG_ON_UPDATE : 0);
-      record.set(ValueLayout.JAVA_INT, RecordLayout.KERNEL, node.op().kernel().ordinal());
+      int kernel = precision.kernel(node.op().kernel()).ordinal();
+      record.set(ValueLayout.JAVA_INT, RecordLayout.KERNEL, kernel);
       record.set(ValueLayout.JAVA_INT, RecordLayout.FLAGS, flags);
       record.set(ValueLayout.JAVA_INT, RecordLayout.NODE, node.id());
       record.set(ValueLayout.JAVA_LONG, RecordLayout.STEP, step);

@@ -14,6 +14,7 @@ import org.quern.exec.CpuBackend;
 import org.quern.exec.nativecpu.NativeKernels;
 import org.quern.exec.nativecpu.NativeTier;
 import org.quern.exec.vector.VectorWalker;
+import org.quern.ir.Precision;
 import org.quern.memory.SlabAllocator;
 
 /** Every backend and tier that this machine can run. */
@@ -45,7 +46,7 @@ final class Backends {
           choices.add(choice("native " + tier.text(), kernels, tier));
         }
       }
-      if (kernels.bestTier() != NativeTier.AVX512) {
+      if (kernels.bestTier().compareTo(NativeTier.AVX512) < 0) {
         emulated()
             .ifPresent(emulated ->
                 choices.add(choice("native avx512" + EMULATED, emulated, NativeTier.AVX512)));
@@ -59,6 +60,7 @@ final class Backends {
                     "vector",
                     VectorWalker.lanes() + " lanes",
                     NativeTier.SCALAR.ordinal(),
+                    Precision.F32,
                     new VectorWalker(),
                     threads,
                     allocator)));
@@ -71,7 +73,8 @@ final class Backends {
   }
 
   private static Choice choice(String name, NativeKernels kernels, NativeTier tier) {
-    return new Choice(name, (threads, allocator) -> kernels.open(tier, threads, allocator));
+    return new Choice(
+        name, (threads, allocator) -> kernels.open(tier, Precision.F32, threads, allocator));
   }
 
   /**

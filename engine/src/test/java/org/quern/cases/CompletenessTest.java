@@ -24,6 +24,7 @@ import org.junit.jupiter.api.Test;
 import org.quern.ir.Kernel;
 import org.quern.ir.Node;
 import org.quern.ir.Op;
+import org.quern.ir.Precision;
 
 /** Every operation has its file in every room; the message names the one that is missing. */
 class CompletenessTest {
@@ -58,9 +59,16 @@ class CompletenessTest {
   void everyKernelHasRowsAndFilesInEveryRoom() {
     Map<Kernel, String> families = families();
     Set<String> defined = definedInC();
+    // What an operation is lowered to in another precision, which the Vector API does without.
+    Set<Kernel> substitutes =
+        Arrays.stream(Kernel.values()).map(Precision.BF16::kernel).collect(Collectors.toSet());
     List<String> missing = new ArrayList<>();
     for (Kernel kernel : Kernel.values()) {
       String family = families.get(kernel);
+      if (family == null && substitutes.contains(kernel)) {
+        requireDefinition(kernel, defined, missing);
+        continue;
+      }
       if (family == null) {
         missing.add("a row in the table of operation cases for " + name(kernel));
         continue;
@@ -68,9 +76,7 @@ class CompletenessTest {
       require(JAVA.resolve("ir/op/" + family + ".java"), missing);
       require(REFERENCE.resolve(family + "Reference.java"), missing);
       requireVectorKernel(kernel, family, missing);
-      if (!defined.contains(name(kernel))) {
-        missing.add("QUERN_KERNEL_DEFINE(" + name(kernel) + ") below " + NATIVE);
-      }
+      requireDefinition(kernel, defined, missing);
     }
     assertThat(missing).as("what operations lack").isEmpty();
   }
@@ -87,6 +93,12 @@ class CompletenessTest {
               .filter(name -> !families.contains(name))
               .toList();
       assertThat(withoutRow).as("operations without a row in the table").isEmpty();
+    }
+  }
+
+  private static void requireDefinition(Kernel kernel, Set<String> defined, List<String> missing) {
+    if (!defined.contains(name(kernel))) {
+      missing.add("QUERN_KERNEL_DEFINE(" + name(kernel) + ") below " + NATIVE);
     }
   }
 

@@ -437,7 +437,7 @@ public final class quern_h {
 
   /** {@code QUERN_ABI_VERSION}. */
   public static int QUERN_ABI_VERSION() {
-    return 1;
+    return 2;
   }
 
   /** A label that counts for nothing. */
@@ -494,8 +494,13 @@ public final class quern_h {
   }
 
   /** {@code enum quern_tier}. */
-  public static int QUERN_TIERS() {
+  public static int QUERN_AMX() {
     return 3;
+  }
+
+  /** {@code enum quern_tier}. */
+  public static int QUERN_TIERS() {
+    return 4;
   }
 
   /** {@code enum quern_flag}: All workers meet after this record. */
@@ -524,6 +529,11 @@ public final class quern_h {
   /** {@code enum quern_matmul_flag}. */
   public static int QUERN_ACCUMULATE() {
     return 4;
+  }
+
+  /** {@code enum quern_matmul_flag}. */
+  public static int QUERN_STORED_BF16() {
+    return 8;
   }
 
   /** {@code enum quern_activation}. */

@@ -12,6 +12,7 @@ import org.quern.exec.Backend;
 import org.quern.exec.CpuBackend;
 import org.quern.exec.ExecutionException;
 import org.quern.ir.Kernel;
+import org.quern.ir.Precision;
 import org.quern.memory.SlabAllocator;
 
 /**
@@ -19,7 +20,7 @@ import org.quern.memory.SlabAllocator;
  * takes no memory but the library's own.
  */
 public final class NativeKernels {
-  private static final int ABI_VERSION = 1;
+  private static final int ABI_VERSION = 2;
 
   private final Optional<quern_h> library;
   private final String explanation;
@@ -112,14 +113,20 @@ public final class NativeKernels {
    *
    * @throws ExecutionException if the tier is not to be had here, or computes wrongly on a thread
    */
-  public Backend open(NativeTier tier, int threads, SlabAllocator allocator) {
+  public Backend open(NativeTier tier, Precision precision, int threads, SlabAllocator allocator) {
     quern_h kernels = loaded();
     if (tier.ordinal() > bestTier().ordinal()) {
       throw new ExecutionException(
           "The instruction set " + tier.text() + " cannot be used here: " + tierExplanation());
     }
     return new CpuBackend(
-        "native", tier.text(), tier.ordinal(), new NativeWalker(kernels), threads, allocator);
+        "native",
+        tier.text(),
+        tier.ordinal(),
+        precision,
+        new NativeWalker(kernels),
+        threads,
+        allocator);
   }
 
   private quern_h loaded() {

@@ -11,9 +11,13 @@ public enum NativeTier {
   /** 256-bit vectors with fused multiply-add. */
   AVX2,
   /** 512-bit vectors. */
-  AVX512;
+  AVX512,
+  /** Tiles for products of BF16; all else as {@link #AVX512}. */
+  AMX;
 
-  /** The name that is used in settings: {@code scalar}, {@code avx2}, {@code avx512}. */
+  /**
+   * The name that is used in settings: {@code scalar}, {@code avx2}, {@code avx512}, {@code amx}.
+   */
   public String text() {
     return name().toLowerCase(Locale.ROOT);
   }
@@ -25,6 +29,6 @@ public enum NativeTier {
         .findFirst()
         .orElseThrow(() ->
             new ExecutionException(
-                "There is no instruction set " + text + "; choose scalar, avx2 or avx512."));
+                "There is no instruction set " + text + "; choose scalar, avx2, avx512 or amx."));
   }
 }

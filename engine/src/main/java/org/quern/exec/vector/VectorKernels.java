@@ -2,6 +2,7 @@ package org.quern.exec.vector;
 
 import org.quern.exec.Backend;
 import org.quern.exec.CpuBackend;
+import org.quern.ir.Precision;
 import org.quern.memory.SlabAllocator;
 
 /** The kernels in plain Java, if the Vector API is there. */
@@ -25,6 +26,6 @@ public final class VectorKernels {
   /** Starts the backend {@code vector}. */
   public static Backend open(int threads, SlabAllocator allocator) {
     String tier = VectorWalker.lanes() * Float.SIZE + "-bit";
-    return new CpuBackend("vector", tier, 0, new VectorWalker(), threads, allocator);
+    return new CpuBackend("vector", tier, 0, Precision.F32, new VectorWalker(), threads, allocator);
   }
 }

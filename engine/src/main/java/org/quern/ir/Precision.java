@@ -1,0 +1,25 @@
+package org.quern.ir;
+
+import java.util.Locale;
+
+/**
+ * In what numbers matrix products are computed. Weights, gradients and optimizer stay F32, and so
+ * do all sums, statistics and operations that are no products (mixed precision, Micikevicius et al.
+ * 2018, with BF16 no loss needs scaling).
+ */
+public enum Precision {
+  /** Operands as they are. */
+  F32,
+  /** Operands rounded to the nearest BF16 (8 bits of mantissa), summed up as F32. */
+  BF16;
+
+  /** The kernel that does the same in this precision. */
+  public Kernel kernel(Kernel kernel) {
+    return this == BF16 && kernel == Kernel.MATMUL_F32 ? Kernel.MATMUL_BF16 : kernel;
+  }
+
+  /** The name that is used in settings: {@code f32}, {@code bf16}. */
+  public String text() {
+    return name().toLowerCase(Locale.ROOT);
+  }
+}
