@@ -105,6 +105,41 @@ class EngineChoiceTest {
   }
 
   @Test
+  void precisionIsChosenAndExplained() {
+    assumeNative();
+    EngineOptions options = EngineOptions.defaults().requireBackend("native").withThreads(1);
+    try (Engine engine = Engine.open(options)) {
+      assertThat(engine.describe().precision()).isEqualTo("f32");
+      assertThat(engine.describe().summary()).doesNotContain("Products in bf16");
+    }
+    try (Engine engine = Engine.open(options.withPrecision("bf16"))) {
+      assertThat(engine.describe().precision()).isEqualTo("bf16");
+      assertThat(engine.describe().summary())
+          .containsPattern(
+              "Products in bf16 run [0-9.]+ times as fast as in f32 here\\. It was asked");
+      assertThat(engine.backend().memory().openSlabs()).as("of the trial").hasSize(1);
+    }
+    try (Engine engine = Engine.open(options.withPrecision(" AUTO "))) {
+      assertThat(engine.describe().summary())
+          .containsPattern("here\\. So " + engine.describe().precision() + " was chosen\\.");
+    }
+    assertThatThrownBy(() -> Engine.open(options.withPrecision("fp8")))
+        .isInstanceOf(EngineException.class)
+        .hasMessage("There is no precision fp8; choose f32, bf16 or auto.");
+  }
+
+  @Test
+  void theVectorApiComputesInF32Alone() {
+    EngineOptions options = EngineOptions.defaults().requireBackend("vector").withThreads(1);
+    assertThatThrownBy(() -> Engine.open(options.withPrecision("bf16")))
+        .isInstanceOf(EngineException.class)
+        .hasMessageStartingWith("The precision bf16 is required, but the backend vector computes");
+    try (Engine engine = Engine.open(options.withPrecision("auto"))) {
+      assertThat(engine.describe().precision()).isEqualTo("f32");
+    }
+  }
+
+  @Test
   void propertiesComeBeforeTheEnvironment() throws Exception {
     List<String> lines =
         run(

@@ -51,6 +51,21 @@ class ReferenceCasesTest {
     }
   }
 
+  /** The cases' own tolerance is twice the error of PyTorch's automatic mixed precision. */
+  @ParameterizedTest(name = "{0} on {1}")
+  @MethodSource("casesOnEngines")
+  void everythingIsWithinTheToleranceInBf16(String name, TestEngines.Kind kind) {
+    assumeTrue(!kind.name().equals("vector"), "skipped: the Vector API computes in f32 alone");
+    Path reference = TestEngines.shared("fixtures").resolve(name);
+    try (Engine engine = Engine.open(kind.options().withPrecision("bf16"))) {
+      TensorComparison comparison =
+          Check.run(engine, reference, folder.resolve("out.safetensors")).orElseThrow();
+      assertThat(comparison.failures()).isEmpty();
+      TensorComparison.Result worst = comparison.worst().orElseThrow();
+      assertThat(worst.error()).as("rounded at all: " + worst).isGreaterThan(NEAR);
+    }
+  }
+
   @ParameterizedTest(name = "{0} on {1}")
   @MethodSource("casesOnEngines")
   void continuationsAreEqual(String name, TestEngines.Kind kind) {
