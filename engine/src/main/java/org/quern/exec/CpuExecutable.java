@@ -126,7 +126,7 @@ final class CpuExecutable implements Executable {
 
   private long base(Region region) {
     return switch (region) {
-      case PARAMETERS, GRADIENTS, FIRST_MOMENTS, SECOND_MOMENTS ->
+      case PARAMETERS, ROUNDED_PARAMETERS, GRADIENTS, FIRST_MOMENTS, SECOND_MOMENTS ->
           memory.model().segment(region).address();
       case CACHE -> memory.cache().map(Slab::address).orElse(0L);
       case CONSTANTS -> constants.address();
@@ -138,7 +138,7 @@ final class CpuExecutable implements Executable {
   private MemorySegment segment(Value value) {
     MemorySegment region =
         switch (value.region()) {
-          case PARAMETERS, GRADIENTS, FIRST_MOMENTS, SECOND_MOMENTS ->
+          case PARAMETERS, ROUNDED_PARAMETERS, GRADIENTS, FIRST_MOMENTS, SECOND_MOMENTS ->
               memory.model().segment(value.region());
           case CACHE ->
               memory

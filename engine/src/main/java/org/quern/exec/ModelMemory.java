@@ -45,7 +45,8 @@ public final class ModelMemory implements AutoCloseable {
       if (!slabs.containsKey(region)) {
         String what = region.name().toLowerCase(java.util.Locale.ROOT).replace('_', ' ');
         slabs.put(
-            region, allocator.allocate(what + " of " + owner, layout.elements() * Float.BYTES));
+            region,
+            allocator.allocate(what + " of " + owner, layout.elements() * region.dtype().bytes()));
       }
     });
   }
@@ -55,7 +56,7 @@ public final class ModelMemory implements AutoCloseable {
     return slabs.containsKey(region);
   }
 
-  /** All of a region, F32, gaps included. */
+  /** All of a region, gaps included. */
   public MemorySegment segment(Region region) {
     checkOpen();
     Slab slab = slabs.get(region);
@@ -67,11 +68,28 @@ public final class ModelMemory implements AutoCloseable {
     return slab.segment();
   }
 
-  /** The part of a region that belongs to a parameter, F32. */
+  /** The part of a region that belongs to a parameter. */
   public MemorySegment segment(Region region, String name) {
     Parameter parameter = layout.parameter(name);
     return segment(region)
-        .asSlice(layout.offset(name) * Float.BYTES, parameter.shape().elements() * Float.BYTES);
+        .asSlice(
+            layout.offset(name) * region.dtype().bytes(),
+            parameter.shape().elements() * region.dtype().bytes());
+  }
+
+  /**
+   * Rounds the matrices among the parameters, as they are now, into {@link
+   * Region#ROUNDED_PARAMETERS}.
+   */
+  public void roundParameters() {
+    allocate(Region.ROUNDED_PARAMETERS);
+    lock.run(() ->
+        layout.parameters().parallelStream()
+            .filter(parameter -> parameter.shape().rank() > 1)
+            .forEach(parameter ->
+                Rounding.toBf16(
+                    segment(Region.PARAMETERS, parameter.name()),
+                    segment(Region.ROUNDED_PARAMETERS, parameter.name()))));
   }
 
   /** Whether the memory is still there. */

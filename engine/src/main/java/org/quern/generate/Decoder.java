@@ -10,6 +10,7 @@ import org.quern.exec.Executable;
 import org.quern.exec.ExecutionException;
 import org.quern.exec.LinkedMemory;
 import org.quern.exec.ModelMemory;
+import org.quern.ir.Precision;
 import org.quern.ir.Region;
 import org.quern.memory.Slab;
 import org.quern.model.CausalLanguageModel;
@@ -66,6 +67,9 @@ public final class Decoder implements AutoCloseable {
     cache = new KvCache(plan, cacheSlab.segment(), backend.memory());
     try {
       link(SIZES.length - 1, plan);
+      if (backend.precision() == Precision.BF16) {
+        memory.roundParameters();
+      }
     } catch (RuntimeException e) {
       cacheSlab.close();
       throw e;
@@ -73,7 +77,8 @@ public final class Decoder implements AutoCloseable {
   }
 
   private Plan plan(int time) {
-    return Plan.of(LanguageModelGraphs.generation(model, batch, time, capacity));
+    return Plan.of(
+        LanguageModelGraphs.generation(model, batch, time, capacity, backend.precision()));
   }
 
   private Executable link(int index, Plan plan) {

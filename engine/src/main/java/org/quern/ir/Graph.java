@@ -13,6 +13,7 @@ import java.util.Map;
  */
 public final class Graph {
   private final ParameterLayout layout;
+  private final Precision weights;
   private final List<Node> nodes = new ArrayList<>();
   private final List<Value> values = new ArrayList<>();
   private final Map<String, Value> modelValues = new LinkedHashMap<>();
@@ -24,7 +25,17 @@ public final class Graph {
 
   /** An empty graph over the parameters of a model. */
   public Graph(ParameterLayout layout) {
+    this(layout, Precision.F32);
+  }
+
+  /**
+   * An empty graph over the parameters of a model.
+   *
+   * @param weights what {@link #weight} gives; a graph that is differentiated needs F32
+   */
+  public Graph(ParameterLayout layout, Precision weights) {
     this.layout = layout;
+    this.weights = weights;
   }
 
   /** The parameters that the graph may use. */
@@ -70,6 +81,14 @@ public final class Graph {
     return modelValue(Region.PARAMETERS, name);
   }
 
+  /** A matrix of the model for products: the parameter, or the parameter rounded to BF16. */
+  public Value weight(String name) {
+    return switch (weights) {
+      case F32 -> parameter(name);
+      case BF16 -> modelValue(Region.ROUNDED_PARAMETERS, name);
+    };
+  }
+
   /** The accumulator of a parameter's gradient. */
   public Value gradient(Value parameter) {
     if (parameter.region() != Region.PARAMETERS) {
@@ -87,7 +106,8 @@ public final class Graph {
     return modelValues.computeIfAbsent(
         region + "/" + name,
         key ->
-            register(name, DType.F32, layout.parameter(name).shape(), region, layout.offset(name)));
+            register(
+                name, region.dtype(), layout.parameter(name).shape(), region, layout.offset(name)));
   }
 
   /** A whole region of the model, gaps included: {@code [elements / 16, 16]}. */
@@ -97,7 +117,7 @@ public final class Graph {
         key ->
             register(
                 region.name(),
-                DType.F32,
+                region.dtype(),
                 Shape.of(Math.toIntExact(layout.elements() / 16), 16),
                 region,
                 0));

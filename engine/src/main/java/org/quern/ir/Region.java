@@ -4,6 +4,8 @@ package org.quern.ir;
 public enum Region {
   /** Weights; the model's, shared by all its programs. */
   PARAMETERS,
+  /** Weights rounded to BF16, for programs that only read them; the model's once one asks. */
+  ROUNDED_PARAMETERS,
   /** Gradients of the weights, in the weights' layout; the model's while it is trained. */
   GRADIENTS,
   /** The optimizer's first moment (or momentum), in the weights' layout. */
@@ -22,8 +24,14 @@ public enum Region {
   /** Whether the memory belongs to a model and is laid out by its {@link ParameterLayout}. */
   public boolean isModel() {
     return this == PARAMETERS
+        || this == ROUNDED_PARAMETERS
         || this == GRADIENTS
         || this == FIRST_MOMENTS
         || this == SECOND_MOMENTS;
+  }
+
+  /** What a model's region is made of. */
+  public DType dtype() {
+    return this == ROUNDED_PARAMETERS ? DType.BF16 : DType.F32;
   }
 }

@@ -129,13 +129,12 @@ public record Gpt2(Gpt2Config config) implements CausalLanguageModel {
   }
 
   private static Value dense(Graph graph, String name, Value x) {
-    return Matmul.conv1d(
-        graph, x, graph.parameter(name + ".weight"), graph.parameter(name + ".bias"));
+    return Matmul.conv1d(graph, x, graph.weight(name + ".weight"), graph.parameter(name + ".bias"));
   }
 
   @Override
   public Value logits(Pass pass, Value hidden) {
     String head = config.tiedHead() ? PREFIX + "wte.weight" : "lm_head.weight";
-    return Matmul.linear(pass.graph(), hidden, pass.graph().parameter(head), Value.NONE);
+    return Matmul.linear(pass.graph(), hidden, pass.graph().weight(head), Value.NONE);
   }
 }

@@ -3,6 +3,7 @@ package org.quern.model;
 import java.util.function.Consumer;
 import org.quern.ir.DType;
 import org.quern.ir.Graph;
+import org.quern.ir.Precision;
 import org.quern.ir.Shape;
 import org.quern.ir.Value;
 import org.quern.ir.op.CrossEntropy;
@@ -62,9 +63,12 @@ public final class LanguageModelGraphs {
    * The next token's logits {@code [batch, 1, vocabulary]} after {@code time} more tokens of each
    * sequence, whose keys and values join the cache. The input {@link #LAST_ROWS}, there if {@code
    * time > 1}, says which of the {@code batch * time} rows to predict after.
+   *
+   * @param weights in what precision the matrices are read
    */
-  public static Graph generation(CausalLanguageModel model, int batch, int time, int capacity) {
-    Graph graph = new Graph(model.layout());
+  public static Graph generation(
+      CausalLanguageModel model, int batch, int time, int capacity, Precision weights) {
+    Graph graph = new Graph(model.layout(), weights);
     Pass pass = Pass.cached(graph, batch, time, capacity);
     Value hidden = model.hidden(pass);
     Value last = hidden;

@@ -143,13 +143,13 @@ public record Llama(LlamaConfig config) implements CausalLanguageModel {
     return Matmul.linear(
         graph,
         x,
-        graph.parameter(name + ".weight"),
+        graph.weight(name + ".weight"),
         graph.layout().contains(bias) ? graph.parameter(bias) : Value.NONE);
   }
 
   @Override
   public Value logits(Pass pass, Value hidden) {
     String head = config.tiedHead() ? EMBEDDING : "lm_head.weight";
-    return Matmul.linear(pass.graph(), hidden, pass.graph().parameter(head), Value.NONE);
+    return Matmul.linear(pass.graph(), hidden, pass.graph().weight(head), Value.NONE);
   }
 }

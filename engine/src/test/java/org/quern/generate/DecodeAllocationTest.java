@@ -9,6 +9,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.management.ManagementFactory;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -37,7 +38,12 @@ class DecodeAllocationTest {
   private static final ThreadMXBean THREADS = (ThreadMXBean) ManagementFactory.getThreadMXBean();
 
   static List<TestEngines.Kind> engines() {
-    return TestEngines.all();
+    List<TestEngines.Kind> kinds = new ArrayList<>(TestEngines.all());
+    if (NativeKernels.find().isLoaded()) {
+      TestEngines.Kind best = TestEngines.best();
+      kinds.add(new TestEngines.Kind("bf16", best.options().withPrecision("bf16")));
+    }
+    return kinds;
   }
 
   /** A model, a decoder and a sampler that uses all its settings. */

@@ -3,6 +3,7 @@ package org.quern.ir.op;
 import java.util.List;
 import org.quern.ir.Adjoints;
 import org.quern.ir.Cost;
+import org.quern.ir.DType;
 import org.quern.ir.Graph;
 import org.quern.ir.Kernel;
 import org.quern.ir.Node;
@@ -15,7 +16,8 @@ import org.quern.ir.Value;
  * A matrix product with bias: {@code out = x op(weight) + bias}, a row of x being its innermost
  * dimension.
  *
- * <p>Inputs: x {@code [..., K]}, weight, bias {@code [N]} or none. Output: {@code [..., N]}.
+ * <p>Inputs: x {@code [..., K]}, weight, F32 or BF16, bias {@code [N]} or none. Output: {@code
+ * [..., N]}.
  *
  * @param transposed whether weight is {@code [N, K]}, as in PyTorch's Linear; else it is {@code [K,
  *     N]}, as in GPT-2's Conv1D
@@ -24,6 +26,7 @@ public record Matmul(boolean transposed) implements Op {
   private static final int TRANSPOSE_A = 1;
   private static final int TRANSPOSE_B = 2;
   private static final int ACCUMULATE = 4;
+  private static final int STORED_BF16 = 8;
 
   /** Appends {@code x weight^T + bias}, weight {@code [out, in]}. */
   public static Value linear(Graph graph, Value x, Value weight, Value bias) {
@@ -39,7 +42,12 @@ public record Matmul(boolean transposed) implements Op {
   public List<Output> outputs(List<Value> inputs) {
     Value x = inputs.get(0);
     Value weight = inputs.get(1);
-    Checks.f32(this, x, weight, inputs.get(2));
+    Checks.f32(this, x, inputs.get(2));
+    Checks.that(
+        weight.dtype() == DType.F32 || weight.dtype() == DType.BF16,
+        this,
+        "the weight must be F32 or BF16",
+        weight);
     Checks.that(weight.shape().rank() == 2, this, "the weight must be a matrix", weight);
     int inner = weight.shape().dimension(transposed ? 1 : 0);
     int columns = weight.shape().dimension(transposed ? 0 : 1);
@@ -69,7 +77,7 @@ public record Matmul(boolean transposed) implements Op {
         x.shape().last(),
         weight.shape().last(),
         out.shape().last(),
-        transposed ? TRANSPOSE_B : 0);
+        (transposed ? TRANSPOSE_B : 0) | (weight.dtype() == DType.BF16 ? STORED_BF16 : 0));
   }
 
   @Override
