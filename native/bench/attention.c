@@ -32,7 +32,7 @@ static void *work;
 static double best_of(quern_record *record, int tier, double seconds) {
     quern_step *step = record->step;
     quern_barrier meeting = {0};
-    quern_program program = {record, 1, step, &meeting, tier, 1};
+    quern_program program = {record, 1, step, &meeting, tier, 1, NULL};
     double best = 1e30, spent = 0;
     for (int i = 0; i < 3 || spent < seconds; i++) {
         double from = now();

@@ -28,7 +28,7 @@ static quern_barrier barrier;
 
 /* Seconds of the best run. */
 static double best(const quern_record *record, int32_t tier) {
-    quern_program program = {record, 1, &step, &barrier, tier, 1};
+    quern_program program = {record, 1, &step, &barrier, tier, 1, NULL};
     double least = 1e9;
     double end = now() + 0.4;
     do {

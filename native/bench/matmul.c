@@ -85,7 +85,7 @@ static void measure(const char *label, int64_t m, int64_t n, int64_t k, int64_t 
                            .work = scratch,
                            .pointers = {out, a, b},
                            .integers = {m, n, k, a_stride, b_stride, n, flags}};
-    quern_program program = {&record, 1, &step, &meeting, tier, threads};
+    quern_program program = {&record, 1, &step, &meeting, tier, threads, NULL};
     pthread_barrier_t start, end;
     pthread_barrier_init(&start, NULL, (unsigned)threads);
     pthread_barrier_init(&end, NULL, (unsigned)threads);

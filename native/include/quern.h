@@ -139,6 +139,16 @@ typedef struct quern_record {
     float floats[8];
 } quern_record;
 
+/* When one worker did one record: nanoseconds of a clock that only goes forward. */
+typedef struct quern_sample {
+    /* When the kernel began; 0 where the record was left out (QUERN_ON_UPDATE). */
+    int64_t begin;
+    /* When it was done, or the record passed over. */
+    int64_t end;
+    /* When all workers had met; end where there is no barrier. */
+    int64_t met;
+} quern_sample;
+
 typedef struct quern_program {
     const quern_record *records;
     int64_t count;
@@ -148,6 +158,11 @@ typedef struct quern_program {
     int32_t tier;
     /* The number of workers that run this program together. */
     int32_t parts;
+    /*
+     * Null, or where times are written: record i of worker w has samples[w * count + i]. Those of a
+     * run that returns QUERN_OK are complete.
+     */
+    quern_sample *samples;
 } quern_program;
 
 QUERN_API int32_t quern_abi_version(void);
@@ -177,6 +192,22 @@ QUERN_API const char *quern_kernel_name(int32_t kernel);
  * makes the same call at the same time. Returns program->step->status.
  */
 QUERN_API int32_t quern_run(const quern_program *program, int32_t part, int64_t first, int64_t last);
+
+/*
+ * The rate of F32 arithmetic in operations a second, a fused multiply-add counting as two: independent
+ * chains of it in the tier's registers, on the calling thread, for about so long. 0 where the tier
+ * cannot run here.
+ */
+QUERN_API double quern_measure_arithmetic(int32_t tier, int64_t nanoseconds);
+
+/*
+ * The rate of reading in bytes a second: goes through the memory with the tier's widest loads, on the
+ * calling thread, again and again for about so long. It measures main memory where `bytes`, of which
+ * whole blocks of 64 KiB count, are more than the caches hold. 0 where the tier cannot run here or
+ * there is less than a block. The memory holds floats, best zeros: subnormal numbers take longer.
+ */
+QUERN_API double quern_measure_reading(int32_t tier, const void *memory, int64_t bytes,
+                                       int64_t nanoseconds);
 
 /* What went wrong in the last call on this thread: a sentence; empty where nothing did. */
 QUERN_API const char *quern_error_message(void);

@@ -1,4 +1,6 @@
 /* The walker: every worker goes through the same records, does its share and meets the others. */
+#define _POSIX_C_SOURCE 200809L
+#include "clock.h"
 #include "cpu.h"
 #include "error.h"
 #include "tiers.h"
@@ -99,19 +101,14 @@ static int32_t cancel(quern_step *step, int64_t index) {
     return record_failure(step, QUERN_CANCELLED, index);
 }
 
-int32_t quern_run(const quern_program *program, int32_t part, int64_t first, int64_t last) {
-    quern_error_clear();
-    if (program == NULL || program->step == NULL) {
-        return quern_fail(QUERN_BAD_PROGRAM, "there is no program, or it has no step block");
-    }
+/* Compiled twice: without samples, at no cost to those who want none; and with them. */
+static inline __attribute__((always_inline)) int32_t walk(const quern_program *program, int32_t part,
+                                                          int64_t first, int64_t last,
+                                                          quern_sample *samples) {
     quern_step *step = program->step;
-    int32_t status = check_program(program, part, first, last);
-    if (status != QUERN_OK) {
-        return record_failure(step, status, first);
-    }
     int32_t update = step->update;
     for (int64_t i = first; i < last; i++) {
-        status = status_of(step);
+        int32_t status = status_of(step);
         if (status != QUERN_OK) {
             return status;
         }
@@ -120,7 +117,9 @@ int32_t quern_run(const quern_program *program, int32_t part, int64_t first, int
         if (!(flags & QUERN_ON_UPDATE) && __atomic_load_n(&step->cancel, __ATOMIC_RELAXED) != 0) {
             return cancel(step, i);
         }
+        int64_t begin = 0;
         if (update || !(flags & QUERN_ON_UPDATE)) {
+            begin = samples == NULL ? 0 : quern_nanoseconds();
             status = run_record(program, i, part);
             if (status == QUERN_CANCELLED) {
                 return cancel(step, i);
@@ -129,10 +128,30 @@ int32_t quern_run(const quern_program *program, int32_t part, int64_t first, int
                 return record_failure(step, status, i);
             }
         }
+        int64_t end = samples == NULL ? 0 : quern_nanoseconds();
         /* A record left out keeps its barrier: all workers decide by the same step->update. */
-        if ((flags & QUERN_BARRIER) && program->parts > 1) {
+        int meets = (flags & QUERN_BARRIER) && program->parts > 1;
+        if (meets) {
             meet(program->barrier, program->parts, step);
+        }
+        if (samples != NULL) {
+            samples[i] = (quern_sample){begin, end, meets ? quern_nanoseconds() : end};
         }
     }
     return status_of(step);
+}
+
+int32_t quern_run(const quern_program *program, int32_t part, int64_t first, int64_t last) {
+    quern_error_clear();
+    if (program == NULL || program->step == NULL) {
+        return quern_fail(QUERN_BAD_PROGRAM, "there is no program, or it has no step block");
+    }
+    int32_t status = check_program(program, part, first, last);
+    if (status != QUERN_OK) {
+        return record_failure(program->step, status, first);
+    }
+    if (program->samples == NULL) {
+        return walk(program, part, first, last, NULL);
+    }
+    return walk(program, part, first, last, program->samples + part * program->count);
 }

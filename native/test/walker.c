@@ -24,7 +24,7 @@ typedef struct world {
 static world *new_world(int32_t parts, int32_t tier) {
     static world it;
     memset(&it, 0, sizeof it);
-    it.program = (quern_program){it.records, 0, &it.step, &it.barrier, tier, parts};
+    it.program = (quern_program){it.records, 0, &it.step, &it.barrier, tier, parts, NULL};
     return &it;
 }
 
@@ -279,6 +279,53 @@ static void updates(int32_t tier) {
     CHECK(it->y[5] == 0.5f && it->step.failed_record == 1, "an update that has begun is finished");
 }
 
+static quern_sample taken[MOST_WORKERS * (ROUNDS * 3 + 2)];
+
+static void before_samples(world *it, int run) {
+    reset(it);
+    memset(taken, -1, sizeof taken);
+    it->step.update = run % 2;
+    it->program.samples = taken;
+}
+
+static void after_samples(world *it, int run, const int32_t *statuses, char messages[][256]) {
+    int64_t count = it->program.count;
+    int64_t last_arrival[ROUNDS * 3 + 2] = {0};
+    for (int32_t part = 0; part < it->program.parts; part++) {
+        CHECK(statuses[part] == QUERN_OK, "%s", messages[part]);
+        int64_t before = 1;
+        for (int64_t i = 0; i < count; i++) {
+            quern_sample sample = taken[part * count + i];
+            int left_out = (it->records[i].flags & QUERN_ON_UPDATE) && !(run % 2);
+            CHECK(left_out ? sample.begin == 0 : sample.begin >= before, "begin of record %d", (int)i);
+            CHECK(sample.end >= before && sample.end >= sample.begin, "end of record %d", (int)i);
+            int meets = (it->records[i].flags & QUERN_BARRIER) && it->program.parts > 1;
+            CHECK(meets ? sample.met >= sample.end : sample.met == sample.end, "record %d", (int)i);
+            if (sample.end > last_arrival[i]) last_arrival[i] = sample.end;
+            before = sample.met;
+        }
+    }
+    /* Nobody has met the others before the last has come. */
+    for (int32_t part = 0; part < it->program.parts && it->program.parts > 1; part++) {
+        for (int64_t i = 0; i < count; i++) {
+            if (!(it->records[i].flags & QUERN_BARRIER)) continue;
+            CHECK(taken[part * count + i].met >= last_arrival[i], "met at record %d", (int)i);
+        }
+    }
+    CHECK(memcmp(it->a, expected, sizeof expected) == 0, "times change no bits");
+}
+
+/* Needs `expected`, which same_bits leaves behind for this tier. */
+static void samples(int32_t tier) {
+    for (int32_t parts = 1; parts <= MOST_WORKERS; parts++) {
+        world *it = new_world(parts, tier);
+        for (int round = 0; round < ROUNDS; round++) append_round(it);
+        append_add(it, it->y, it->b, it->b, QUERN_ON_UPDATE | QUERN_BARRIER);
+        append_add(it, it->y, it->b, it->b, QUERN_ON_UPDATE);
+        run_crew(it, 20, before_samples, after_samples);
+    }
+}
+
 static void refuse(const quern_program *program, int32_t part, int64_t first, int64_t last,
                    const char *text) {
     if (program && program->step) program->step->status = QUERN_OK;
@@ -336,6 +383,7 @@ int main(void) {
     for (int32_t tier = 0; tier < QUERN_TIERS; tier++) {
         if (!check_has_tier(tier)) continue;
         same_bits(tier, tier == quern_cpu_tier() ? 1000 : 50);
+        samples(tier);
         failure_of_one(tier);
         updates(tier);
     }

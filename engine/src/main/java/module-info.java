@@ -4,6 +4,7 @@ import org.jspecify.annotations.NullMarked;
 @NullMarked
 module org.quern {
   requires org.quern.bindings;
+  requires jdk.jfr;
   requires tools.jackson.databind;
   requires ai.djl.api;
   requires ai.djl.tokenizers;
@@ -23,6 +24,7 @@ module org.quern {
   exports org.quern.memory;
   exports org.quern.model;
   exports org.quern.plan;
+  exports org.quern.profile;
   exports org.quern.text;
   exports org.quern.train;
 }

@@ -13,6 +13,8 @@ import org.quern.memory.AvailableMemory;
 import org.quern.memory.SlabAllocator;
 import org.quern.model.CausalLanguageModel;
 import org.quern.model.ModelConfig;
+import org.quern.profile.Profiler;
+import org.quern.profile.Roofline;
 import org.quern.text.Tokenizer;
 
 /**
@@ -75,6 +77,24 @@ public final class Engine implements AutoCloseable {
   /** Where this engine's programs run; for linking programs of one's own. */
   public Backend backend() {
     return backend;
+  }
+
+  /**
+   * Times every record of every program that runs from now on, until the profiler is closed.
+   *
+   * @throws org.quern.exec.ExecutionException if that is being done already
+   */
+  public Profiler profile() {
+    return backend.profile();
+  }
+
+  /**
+   * Measures what this machine does at most, in a second or less; takes some memory meanwhile.
+   *
+   * @throws org.quern.memory.MemoryException if there is none
+   */
+  public Roofline measureRoofline() {
+    return backend.measureRoofline();
   }
 
   /**

@@ -35,7 +35,8 @@ class LayeringTest {
           Map.entry(room("text"), rooms("memory")),
           Map.entry(room("exec.nativecpu"), Set.of(room("exec"), room("bindings"))),
           Map.entry(room("exec.vector"), rooms("exec")),
-          Map.entry(room("exec"), rooms("plan")),
+          Map.entry(room("exec"), rooms("profile")),
+          Map.entry(room("profile"), rooms("plan")),
           Map.entry(room("plan"), rooms("ir", "memory")),
           Map.entry(room("ir"), Set.of()),
           Map.entry(room("memory"), Set.of()),
@@ -46,7 +47,8 @@ class LayeringTest {
       Map.of(
           "tools.jackson.", rooms("format", "text", "train"),
           "ai.djl.", rooms("text"),
-          "jdk.incubator.vector", rooms("exec.vector"));
+          "jdk.incubator.vector", rooms("exec.vector"),
+          "jdk.jfr", rooms("profile"));
 
   private static final JavaClasses ENGINE =
       new ClassFileImporter()

@@ -12,6 +12,7 @@ import org.quern.memory.Bytes;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
 
 /** {@code quern doctor}. */
@@ -20,10 +21,16 @@ import picocli.CommandLine.Spec;
     description = "Tells what the engine runs on here: what was chosen, why, how to change it.",
     mixinStandardHelpOptions = true,
     versionProvider = Version.class,
-    footer = {"", "Example:", "  quern doctor --max-isa scalar"})
+    footer = {"", "Examples:", "  quern doctor --max-isa scalar", "  quern doctor --measure"})
 final class DoctorCommand implements Callable<Integer> {
   @Spec private CommandSpec spec = CommandSpec.create();
   @Mixin private EngineMixin engine = new EngineMixin();
+
+  @Option(
+      names = "--measure",
+      description =
+          "Measure what this machine does at most, in about a second: arithmetic, reading memory.")
+  private boolean measure;
 
   @Override
   public Integer call() {
@@ -95,6 +102,9 @@ final class DoctorCommand implements Callable<Integer> {
   private int conclusion(PrintWriter out) {
     try (Engine open = engine.open()) {
       line(out, "Chosen", open.describe().summary());
+      if (measure) {
+        line(out, "Roofline", open.measureRoofline().toString());
+      }
       return 0;
     } catch (EngineException | ExecutionException e) {
       line(out, "Chosen", "nothing: no engine can be opened like that.");

@@ -4,12 +4,15 @@ import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
+import java.util.Optional;
 import java.util.concurrent.Callable;
 import java.util.concurrent.atomic.AtomicReference;
 import org.quern.Engine;
 import org.quern.Model;
 import org.quern.generate.Generation;
 import org.quern.generate.GenerationOptions;
+import org.quern.profile.Profiler;
+import org.quern.profile.Roofline;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -25,8 +28,9 @@ import picocli.CommandLine.Spec;
     versionProvider = Version.class,
     footer = {
       "",
-      "Example:",
-      "  quern generate models/stories260k 'Once upon a time' --temperature 0.8 --seed 7"
+      "Examples:",
+      "  quern generate models/stories260k 'Once upon a time' --temperature 0.8 --seed 7",
+      "  quern generate runs/last --profile"
     })
 final class GenerateCommand implements Callable<Integer> {
   @Spec private CommandSpec spec = CommandSpec.create();
@@ -117,6 +121,11 @@ final class GenerateCommand implements Callable<Integer> {
   @Option(names = "--ignore-end", description = "Go on after the model's own end of text.")
   private boolean ignoreEnd;
 
+  @Option(
+      names = "--profile",
+      description = "Time each operation, and print a table of where the time went.")
+  private boolean profiled;
+
   @Override
   public Integer call() {
     GenerationOptions options =
@@ -133,10 +142,20 @@ final class GenerateCommand implements Callable<Integer> {
             stopWords,
             !ignoreEnd);
     String text = Input.text(prompt);
+    try (Engine open = engine.open()) {
+      Optional<Roofline> roofline =
+          profiled ? Optional.of(open.measureRoofline()) : Optional.empty();
+      generate(open, text, options, roofline);
+    }
+    return 0;
+  }
+
+  private void generate(
+      Engine open, String text, GenerationOptions options, Optional<Roofline> roofline) {
     PrintWriter out = spec.commandLine().getOut();
     PrintWriter err = spec.commandLine().getErr();
-    try (Engine open = engine.open();
-        Model loaded = open.load(ModelPath.resolve(model))) {
+    try (Model loaded = open.load(ModelPath.resolve(model))) {
+      Optional<Profiler> profiler = roofline.map(measured -> open.profile());
       // With the first new text, not before: until then the prompt may be refused.
       AtomicReference<String> begin = new AtomicReference<>(text);
       Generation generation =
@@ -150,8 +169,11 @@ final class GenerateCommand implements Callable<Integer> {
       out.println(begin.get());
       out.flush();
       err.println(summary(generation));
+      profiler.ifPresent(done -> {
+        done.close();
+        Profiles.print(err, done, roofline.orElseThrow());
+      });
     }
-    return 0;
   }
 
   private static String summary(Generation generation) {

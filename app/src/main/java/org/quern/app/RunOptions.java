@@ -84,6 +84,15 @@ final class RunOptions {
       description = "The run's folder (default: a new one in runs).")
   private @Nullable Path out;
 
+  @Option(
+      names = "--profile",
+      paramLabel = "STEPS",
+      arity = "0..1",
+      fallbackValue = "20",
+      description =
+          "Time each operation in so many steps, once warm, and print a table (default: 20 steps).")
+  private @Nullable Long profiledSteps;
+
   @Nullable Path out() {
     return out;
   }
@@ -97,6 +106,10 @@ final class RunOptions {
     if (batch < 1) {
       throw new AppException("The batch is " + batch + "; choose 1 or more sequences.");
     }
+    if (profiledSteps != null && profiledSteps < 1) {
+      throw new AppException(
+          "The number of steps to profile is " + profiledSteps + "; choose 1 or more.");
+    }
     if (sampleInterval != null && sampleInterval < 0) {
       throw new AppException(
           "The interval of samples is " + sampleInterval + "; choose 0 for none or more.");
@@ -104,6 +117,17 @@ final class RunOptions {
     if (prompt != null && prompt.isEmpty()) {
       throw new AppException("The prompt of samples is empty; give some text or leave it out.");
     }
+  }
+
+  /** How many steps to profile, if any. */
+  OptionalLong profiledSteps() {
+    Long given = profiledSteps;
+    return given == null ? OptionalLong.empty() : OptionalLong.of(given);
+  }
+
+  /** Profiles as another command line says: it is no property of the run. */
+  void overrideProfile(RunOptions other) {
+    profiledSteps = other.profiledSteps;
   }
 
   OptionalLong givenSteps() {

@@ -35,7 +35,8 @@ import picocli.CommandLine.Spec;
       "Examples:",
       "  quern train",
       "  quern train --data shakespeare.txt --tokens characters --steps 2000 --out runs/verse",
-      "  quern train --resume runs/verse --steps 4000"
+      "  quern train --resume runs/verse --steps 4000",
+      "  quern train --profile 10 --steps 20   see where the time goes"
     })
 final class TrainCommand implements Callable<Integer> {
   /** Options that change nothing of what is learned. */
@@ -48,6 +49,7 @@ final class TrainCommand implements Callable<Integer> {
           "--precision",
           "--threads",
           "--memory",
+          "--profile",
           "--stacktrace");
 
   private static final int CHECKPOINTS_KEPT = 2;
@@ -120,6 +122,7 @@ final class TrainCommand implements Callable<Integer> {
     RunFolder existing = RunFolder.open(folder);
     TrainCommand begun = begun(existing);
     begun.run.overrideSteps(run.givenSteps().orElseGet(existing::steps));
+    begun.run.overrideProfile(run);
     begun.run.check();
     try (Engine open = engine.or(begun.engine).open()) {
       return new TrainingRun(begun, existing, open, console()).resume();

@@ -19,6 +19,7 @@ import org.quern.text.Tokenizers;
 import org.quern.train.Checkpoint;
 import org.quern.train.Evaluation;
 import org.quern.train.Trainer;
+import org.quern.train.TrainingListener;
 import org.quern.train.TrainingResult;
 
 /** A training from text to a model folder, with what is printed on the way. */
@@ -30,6 +31,7 @@ final class TrainingRun {
   private final Engine engine;
   private final Console console;
   private final Thread discard;
+  private Optional<StepProfile> profile = Optional.empty();
 
   TrainingRun(TrainCommand command, RunFolder folder, Engine engine, Console console) {
     this.command = command;
@@ -67,6 +69,7 @@ final class TrainingRun {
 
   private int read(List<String> arguments) {
     console.say(EngineMixin.chosen(engine));
+    prepareProfile();
     Corpus corpus = command.data.corpus();
     console.say("Text: " + corpus.description() + ", " + Bytes.toString(corpus.bytes()) + ".");
     Optional<Path> base = command.model.folder();
@@ -81,6 +84,14 @@ final class TrainingRun {
     ModelConfig config = command.model.config(tokenizer.vocabularySize());
     try (Model model = engine.create(config, tokenizer, command.run.seed())) {
       return begin(arguments, corpus, tokenizer, model);
+    }
+  }
+
+  /** The roofline is measured before a model takes the memory. */
+  private void prepareProfile() {
+    OptionalLong steps = command.run.profiledSteps();
+    if (steps.isPresent()) {
+      profile = Optional.of(new StepProfile(engine, steps.getAsLong()));
     }
   }
 
@@ -126,6 +137,7 @@ final class TrainingRun {
   /** Goes on with the run in the folder. */
   int resume() {
     console.say(EngineMixin.chosen(engine));
+    prepareProfile();
     Tokenizer tokenizer = Tokenizers.read(folder.tokenizer());
     try (TokenFile tokens = TokenFile.open(folder.tokens())) {
       tokens.require(tokenizer);
@@ -173,7 +185,7 @@ final class TrainingRun {
             batches,
             Optional.of(validation),
             command.options(steps).withFolder(folder.path()),
-            new Progress(console, samples))) {
+            listener(new Progress(console, samples)))) {
       if (resuming) {
         resume(trainer, steps);
       }
@@ -183,6 +195,7 @@ final class TrainingRun {
             full.cancel();
           })) {
         TrainingResult result = trainer.train();
+        profile.ifPresent(timed -> timed.print(console));
         evaluation = result.finished() ? full.run() : Optional.empty();
         if (evaluation.isEmpty() || interruption.requested()) {
           return stopped(result);
@@ -194,6 +207,10 @@ final class TrainingRun {
     samples.last(console);
     conclude(statistics, evaluation.get());
     return 0;
+  }
+
+  private TrainingListener listener(Progress progress) {
+    return profile.map(timed -> TrainingListener.all(timed, progress)).orElse(progress);
   }
 
   private void resume(Trainer trainer, long steps) {

@@ -87,6 +87,32 @@ final class TrainCommandTest {
   }
 
   @Test
+  void aProfileShowsWhereTheTimeWent() {
+    Cli.Result result =
+        Cli.run(Cli.tiny(text, out, "--steps", 12, "--eval-every", 0, "--profile", 5)).succeeded();
+    assertThat(result.out())
+        .containsOnlyOnce("Profile of a training step, ids [4, 16]: 5 runs of ")
+        .contains("Roofline: ", "Matmul", "AdamW", "waiting at barriers");
+    assertThat(result.lastLine()).matches(LAST_LINE);
+    Cli.Result resumed =
+        Cli.run("train", "--resume", out, "--steps", 14, "--threads", 1, "--profile").succeeded();
+    assertThat(resumed.out()).contains("Profile of a training step, ids [4, 16]: 1 run of ");
+    assertThat(Cli.run("train", "--resume", out, "--steps", 16).succeeded().out())
+        .as("a run that is not resumed with it")
+        .doesNotContain("Profile of");
+    Cli.Result generated =
+        Cli.run("generate", out, "the mill", "--max-tokens", 5, "--profile").succeeded();
+    assertThat(generated.out()).startsWith("the mill").doesNotContain("Profile");
+    assertThat(generated.err()).contains("Profile of a generation, ids [1, 1]", "Attention");
+  }
+
+  @Test
+  void aProfileOfNoStepsIsRefused() {
+    Cli.run(Cli.tiny(text, out, "--steps", 12, "--profile", 0)).failedWith("profile", "0");
+    assertThat(out).doesNotExist();
+  }
+
+  @Test
   void trainingLearns() throws IOException {
     Cli.run(
             Cli.tiny(

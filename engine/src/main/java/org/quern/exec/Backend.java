@@ -4,6 +4,8 @@ import org.quern.ir.ParameterLayout;
 import org.quern.ir.Precision;
 import org.quern.memory.SlabAllocator;
 import org.quern.plan.Plan;
+import org.quern.profile.Profiler;
+import org.quern.profile.Roofline;
 
 /** Where programs run: memory, kernels and threads. One for each engine; thread-safe. */
 public interface Backend extends AutoCloseable {
@@ -27,6 +29,20 @@ public interface Backend extends AutoCloseable {
 
   /** A program ready to run; the caller closes it. */
   Executable link(Plan plan, LinkedMemory memory);
+
+  /**
+   * Times every record of every program from now on, until the profiler is closed.
+   *
+   * @throws ExecutionException if that is being done already
+   */
+  Profiler profile();
+
+  /**
+   * Measures what this machine does at most, in a second or less; takes some memory meanwhile.
+   *
+   * @throws org.quern.memory.MemoryException if there is none
+   */
+  Roofline measureRoofline();
 
   /** Stops the threads. What was linked cannot run any more. */
   @Override

@@ -7,6 +7,8 @@ import org.quern.ir.Precision;
 import org.quern.memory.Slab;
 import org.quern.memory.SlabAllocator;
 import org.quern.plan.Plan;
+import org.quern.profile.Profiler;
+import org.quern.profile.Roofline;
 
 /** A backend whose kernels run on this machine's cores: the walker says which kernels. */
 public final class CpuBackend implements Backend {
@@ -16,11 +18,13 @@ public final class CpuBackend implements Backend {
   private final String tierName;
   private final int tier;
   private final Precision precision;
+  private final Walker walker;
   private final SlabAllocator allocator;
   private final Workers workers;
   private final Slab work;
   private final RunLock lock = new RunLock();
   private final AtomicReference<@Nullable StepBlock> running = new AtomicReference<>();
+  private final AtomicReference<@Nullable Profiler> profiler = new AtomicReference<>();
   private volatile boolean closing;
   private boolean closed;
 
@@ -49,6 +53,7 @@ public final class CpuBackend implements Backend {
     this.tierName = tierName;
     this.tier = tier;
     this.precision = precision;
+    this.walker = walker;
     this.allocator = allocator;
     this.work = allocator.allocate("workers' scratch", threads * ProgramLayout.WORK_BYTES);
     this.workers = new Workers(walker, threads);
@@ -110,6 +115,31 @@ public final class CpuBackend implements Backend {
       // Memory that goes away under the linker says only that it is closed.
       checkOpen();
       throw e;
+    }
+  }
+
+  @Override
+  public Profiler profile() {
+    Profiler[] made = new Profiler[1];
+    made[0] = new Profiler(threads(), () -> profiler.compareAndSet(made[0], null));
+    if (!profiler.compareAndSet(null, made[0])) {
+      throw new ExecutionException("The engine is being profiled already; close that profiler.");
+    }
+    return made[0];
+  }
+
+  @Nullable Profiler profiler() {
+    return profiler.get();
+  }
+
+  @Override
+  public Roofline measureRoofline() {
+    lock.acquire();
+    try {
+      checkOpen();
+      return new RooflineMeasurement(walker, workers, tier).measure(tierName, allocator);
+    } finally {
+      lock.release();
     }
   }
 

@@ -31,7 +31,7 @@ final class CpuExecutable implements Executable {
   private final MemorySegment io;
   private final MemorySegment barrier;
   private final StepBlock step;
-  private final long program;
+  private final RunTiming timing;
   private final long programAlone;
   private final Map<String, MemorySegment> inputs;
   private final Map<String, MemorySegment> outputs;
@@ -73,12 +73,12 @@ final class CpuExecutable implements Executable {
       long stepAddress = own.address() + steps;
       new ProgramWriter(plan, backend.precision(), this::base, stepAddress, backend.workAddress())
           .write(recordSegment);
-      program = own.address() + programs;
-      programAlone = program + SlabAllocator.ALIGNMENT;
+      programAlone = own.address() + programs + SlabAllocator.ALIGNMENT;
       MemorySegment programSegment = all.asSlice(programs, 2 * SlabAllocator.ALIGNMENT);
       writeProgram(programSegment, recordSegment.address(), stepAddress, backend.threads());
       writeProgram(
           programSegment.asSlice(SlabAllocator.ALIGNMENT), recordSegment.address(), stepAddress, 1);
+      timing = new RunTiming(backend, plan, programSegment.asSlice(0, ProgramLayout.BYTES));
       inputs =
           plan.graph().values().stream()
               .filter(value -> value.region() == Region.IO)
@@ -210,6 +210,7 @@ final class CpuExecutable implements Executable {
     try {
       checkOpen();
       prepare();
+      long program = timing.begin();
       backend.begin(step);
       int status;
       try {
@@ -223,6 +224,7 @@ final class CpuExecutable implements Executable {
       if (status != Status.OK) {
         fail(status);
       }
+      timing.end();
     } finally {
       backend.lock().release();
     }
@@ -317,6 +319,7 @@ final class CpuExecutable implements Executable {
         .run(() -> {
           if (!closed) {
             closed = true;
+            timing.close();
             own.close();
           }
         });

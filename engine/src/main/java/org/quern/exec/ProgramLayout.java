@@ -23,8 +23,11 @@ public final class ProgramLayout {
   /** {@code int32_t parts}. */
   public static final long PARTS = 36;
 
+  /** {@code quern_sample *samples}; null for no times. */
+  public static final long SAMPLES = 40;
+
   /** {@code sizeof(quern_program)}. */
-  public static final long BYTES = 40;
+  public static final long BYTES = 48;
 
   /** {@code sizeof(quern_barrier)}. */
   public static final long BARRIER_BYTES = 256;

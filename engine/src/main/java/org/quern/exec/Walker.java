@@ -26,6 +26,31 @@ public interface Walker {
     return "";
   }
 
+  /**
+   * What the calling thread does at most of F32 arithmetic, in registers.
+   *
+   * @param tier a {@code quern_tier}
+   * @param nanos about how long to measure
+   * @return operations a second, a fused multiply-add counting as two
+   */
+  double measureArithmetic(int tier, long nanos);
+
+  /**
+   * What the calling thread reads at most.
+   *
+   * @param tier a {@code quern_tier}
+   * @param address memory that is gone through again and again
+   * @param bytes its size; more than the caches hold, for main memory
+   * @param nanos about how long to measure
+   * @return bytes a second
+   */
+  double measureReading(int tier, long address, long bytes, long nanos);
+
+  /** How long the measuring has to run before it is at its speed: code that is compiled late. */
+  default long warmUpNanos() {
+    return 0;
+  }
+
   /** What went wrong in the last run on this thread, as a sentence; empty where nothing did. */
   String failure();
 }

@@ -3,6 +3,7 @@ package org.quern.exec;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.LockSupport;
+import java.util.function.IntConsumer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -12,7 +13,6 @@ import org.jspecify.annotations.Nullable;
  */
 final class Workers implements AutoCloseable {
   private static final int SPINS = 20_000;
-  private static final int NO_TEST = -1;
 
   private final Walker walker;
   private final Thread[] threads;
@@ -22,7 +22,7 @@ final class Workers implements AutoCloseable {
   private volatile String failure = "";
   private volatile @Nullable Throwable crash;
   private volatile Thread caller = Thread.currentThread();
-  private volatile int testedTier = NO_TEST;
+  private volatile @Nullable IntConsumer task;
   private long program;
   private @Nullable StepBlock step;
   private long first;
@@ -48,12 +48,27 @@ final class Workers implements AutoCloseable {
   /** Tests the kernels on every thread; what is wrong on the first of them where something is. */
   String selfTest(int tier) {
     failure = "";
-    testedTier = tier;
-    wake();
-    note(walker.selfTest(tier));
-    awaitOthers();
-    testedTier = NO_TEST;
+    onAll(worker -> note(walker.selfTest(tier)));
     return failure;
+  }
+
+  /** Does something on every thread at once, with its number, and returns when all are done. */
+  void onAll(IntConsumer task) {
+    crash = null;
+    this.task = task;
+    wake();
+    runTask(task, 0);
+    awaitOthers();
+    this.task = null;
+    rethrowCrash();
+  }
+
+  private void runTask(IntConsumer task, int part) {
+    try {
+      task.accept(part);
+    } catch (RuntimeException | Error e) {
+      crash = e;
+    }
   }
 
   private void wake() {
@@ -156,10 +171,11 @@ final class Workers implements AutoCloseable {
         return;
       }
       done++;
-      if (testedTier == NO_TEST) {
+      IntConsumer wanted = task;
+      if (wanted == null) {
         int ignored = runPart(part);
       } else {
-        note(walker.selfTest(testedTier));
+        runTask(wanted, part);
       }
       if (running.decrementAndGet() == 0) {
         LockSupport.unpark(caller);

@@ -12,8 +12,10 @@ import org.quern.bindings.quern.quern_barrier;
 import org.quern.bindings.quern.quern_h;
 import org.quern.bindings.quern.quern_program;
 import org.quern.bindings.quern.quern_record;
+import org.quern.bindings.quern.quern_sample;
 import org.quern.bindings.quern.quern_step;
 import org.quern.plan.RecordLayout;
+import org.quern.profile.SampleLayout;
 
 /** The layouts that walkers share with C are those of the bindings. */
 class LayoutTest {
@@ -71,9 +73,20 @@ class LayoutTest {
         new Field("step", ProgramLayout.STEP),
         new Field("barrier", ProgramLayout.BARRIER),
         new Field("tier", ProgramLayout.TIER),
-        new Field("parts", ProgramLayout.PARTS));
+        new Field("parts", ProgramLayout.PARTS),
+        new Field("samples", ProgramLayout.SAMPLES));
     assertThat(ProgramLayout.BARRIER_BYTES).isEqualTo(quern_barrier.layout().byteSize());
     assertThat(ProgramLayout.WORK_BYTES).isEqualTo(quern_h.QUERN_WORK_BYTES());
+  }
+
+  @Test
+  void samplesAreThoseOfTheHeader() {
+    check(
+        quern_sample.layout(),
+        SampleLayout.BYTES,
+        new Field("begin", SampleLayout.BEGIN),
+        new Field("end", SampleLayout.END),
+        new Field("met", SampleLayout.MET));
   }
 
   @Test

@@ -29,6 +29,9 @@ public final class quern_h {
   /** {@code int64_t}. */
   public static final ValueLayout.OfLong C_LONG_LONG = ValueLayout.JAVA_LONG;
 
+  /** {@code double}. */
+  public static final ValueLayout.OfDouble C_DOUBLE = ValueLayout.JAVA_DOUBLE;
+
   /** {@code float}. */
   public static final ValueLayout.OfFloat C_FLOAT = ValueLayout.JAVA_FLOAT;
 
@@ -48,6 +51,8 @@ public final class quern_h {
           "quern_kernel_count",
           "quern_kernel_name",
           "quern_run",
+          "quern_measure_arithmetic",
+          "quern_measure_reading",
           "quern_error_message");
 
   private final MemorySegment quern_abi_version$address;
@@ -59,6 +64,8 @@ public final class quern_h {
   private final MemorySegment quern_kernel_count$address;
   private final MemorySegment quern_kernel_name$address;
   private final MemorySegment quern_run$address;
+  private final MemorySegment quern_measure_arithmetic$address;
+  private final MemorySegment quern_measure_reading$address;
   private final MemorySegment quern_error_message$address;
 
   /**
@@ -76,6 +83,8 @@ public final class quern_h {
     quern_kernel_count$address = find(lookup, "quern_kernel_count");
     quern_kernel_name$address = find(lookup, "quern_kernel_name");
     quern_run$address = find(lookup, "quern_run");
+    quern_measure_arithmetic$address = find(lookup, "quern_measure_arithmetic");
+    quern_measure_reading$address = find(lookup, "quern_measure_reading");
     quern_error_message$address = find(lookup, "quern_error_message");
   }
 
@@ -338,6 +347,73 @@ public final class quern_h {
     }
   }
 
+  /** Descriptor of {@link #quern_measure_arithmetic}. */
+  public static FunctionDescriptor quern_measure_arithmetic$descriptor() {
+    return quern_measure_arithmetic.DESC;
+  }
+
+  /** Handle of {@link #quern_measure_arithmetic}: the address, then the arguments. */
+  public static MethodHandle quern_measure_arithmetic$handle() {
+    return quern_measure_arithmetic.HANDLE;
+  }
+
+  /** Address of {@link #quern_measure_arithmetic} in this library. */
+  public MemorySegment quern_measure_arithmetic$address() {
+    return quern_measure_arithmetic$address;
+  }
+
+  /**
+   * The rate of F32 arithmetic in operations a second, a fused multiply-add counting as two:
+   * independent chains of it in the tier's registers, on the calling thread, for about so long. 0
+   * where the tier cannot run here.
+   */
+  public double quern_measure_arithmetic(int tier, long nanoseconds) {
+    try {
+      return (double)
+          quern_measure_arithmetic.HANDLE.invokeExact(
+              quern_measure_arithmetic$address, tier, nanoseconds);
+    } catch (Error | RuntimeException e) {
+      throw e;
+    } catch (Throwable e) {
+      throw unexpected(e);
+    }
+  }
+
+  /** Descriptor of {@link #quern_measure_reading}. */
+  public static FunctionDescriptor quern_measure_reading$descriptor() {
+    return quern_measure_reading.DESC;
+  }
+
+  /** Handle of {@link #quern_measure_reading}: the address, then the arguments. */
+  public static MethodHandle quern_measure_reading$handle() {
+    return quern_measure_reading.HANDLE;
+  }
+
+  /** Address of {@link #quern_measure_reading} in this library. */
+  public MemorySegment quern_measure_reading$address() {
+    return quern_measure_reading$address;
+  }
+
+  /**
+   * The rate of reading in bytes a second: goes through the memory with the tier's widest loads, on
+   * the calling thread, again and again for about so long. It measures main memory where {@code
+   * bytes}, of which whole blocks of 64 KiB count, are more than the caches hold. 0 where the tier
+   * cannot run here or there is less than a block. The memory holds floats, best zeros: subnormal
+   * numbers take longer.
+   */
+  public double quern_measure_reading(
+      int tier, MemorySegment memory, long bytes, long nanoseconds) {
+    try {
+      return (double)
+          quern_measure_reading.HANDLE.invokeExact(
+              quern_measure_reading$address, tier, memory, bytes, nanoseconds);
+    } catch (Error | RuntimeException e) {
+      throw e;
+    } catch (Throwable e) {
+      throw unexpected(e);
+    }
+  }
+
   /** Descriptor of {@link #quern_error_message}. */
   public static FunctionDescriptor quern_error_message$descriptor() {
     return quern_error_message.DESC;
@@ -426,6 +502,21 @@ public final class quern_h {
     static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(DESC);
 
     private quern_run() {}
+  }
+
+  private static final class quern_measure_arithmetic {
+    static final FunctionDescriptor DESC = FunctionDescriptor.of(C_DOUBLE, C_INT, C_LONG_LONG);
+    static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(DESC);
+
+    private quern_measure_arithmetic() {}
+  }
+
+  private static final class quern_measure_reading {
+    static final FunctionDescriptor DESC =
+        FunctionDescriptor.of(C_DOUBLE, C_INT, C_POINTER, C_LONG_LONG, C_LONG_LONG);
+    static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(DESC);
+
+    private quern_measure_reading() {}
   }
 
   private static final class quern_error_message {

@@ -23,6 +23,7 @@ import java.util.function.Consumer;
  *     quern_barrier *barrier;
  *     int32_t tier;
  *     int32_t parts;
+ *     quern_sample *samples;
  * }
  * }
  */
@@ -34,7 +35,8 @@ public final class quern_program {
               quern_h.C_POINTER.withName("step"),
               quern_h.C_POINTER.withName("barrier"),
               quern_h.C_INT.withName("tier"),
-              quern_h.C_INT.withName("parts"))
+              quern_h.C_INT.withName("parts"),
+              quern_h.C_POINTER.withName("samples"))
           .withName("quern_program");
 
   private quern_program() {}
@@ -183,6 +185,33 @@ public final class quern_program {
   /** Sets {@code int32_t parts}. */
   public static void parts(MemorySegment struct, int fieldValue) {
     struct.set(parts$LAYOUT, parts$OFFSET, fieldValue);
+  }
+
+  private static final AddressLayout samples$LAYOUT =
+      (AddressLayout) $LAYOUT.select(groupElement("samples"));
+  private static final long samples$OFFSET = $LAYOUT.byteOffset(groupElement("samples"));
+
+  /** Layout of {@code quern_sample *samples}. */
+  public static AddressLayout samples$layout() {
+    return samples$LAYOUT;
+  }
+
+  /** Offset of {@code quern_sample *samples} in bytes. */
+  public static long samples$offset() {
+    return samples$OFFSET;
+  }
+
+  /**
+   * Gets {@code quern_sample *samples}: Null, or where times are written: record i of worker w has
+   * samples[w * count + i]. Those of a run that returns QUERN_OK are complete.
+   */
+  public static MemorySegment samples(MemorySegment struct) {
+    return struct.get(samples$LAYOUT, samples$OFFSET);
+  }
+
+  /** Sets {@code quern_sample *samples}. */
+  public static void samples(MemorySegment struct, MemorySegment fieldValue) {
+    struct.set(samples$LAYOUT, samples$OFFSET, fieldValue);
   }
 
   /** The struct at an index of an array of them. */

@@ -105,7 +105,7 @@ record Header(Map<String, List<Field>> structs, List<String> constants, List<Fun
             #include <stdio.h>
             #define POINTER(x) (__builtin_classify_type(x) == 5 ? "pointer" : "other")
             #define KIND(x) _Generic((x), int32_t: "int", int64_t: "long", float: "float", \\
-                default: POINTER(x))
+                double: "double", default: POINTER(x))
             #define STRUCT(s) printf("struct %s %zu %zu\\n", #s, sizeof(s), _Alignof(s))
             #define FIELD(s, f, x) \\
                 printf("field %s.%s %zu %zu %s\\n", #s, #f, offsetof(s, f), \\

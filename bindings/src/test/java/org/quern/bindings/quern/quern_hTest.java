@@ -35,6 +35,7 @@ class quern_hTest {
           "quern_step", quern_step.layout(),
           "quern_barrier", quern_barrier.layout(),
           "quern_record", quern_record.layout(),
+          "quern_sample", quern_sample.layout(),
           "quern_program", quern_program.layout());
 
   @TempDir Path temp;

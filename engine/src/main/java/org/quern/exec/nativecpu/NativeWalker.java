@@ -1,5 +1,6 @@
 package org.quern.exec.nativecpu;
 
+import java.lang.foreign.MemorySegment;
 import org.quern.bindings.quern.quern_h;
 import org.quern.exec.Walker;
 
@@ -23,6 +24,17 @@ final class NativeWalker implements Walker {
     }
     String reason = library.quern_error_message().getString(0);
     return reason.isEmpty() ? "its self-test computes wrongly" : reason;
+  }
+
+  @Override
+  public double measureArithmetic(int tier, long nanos) {
+    return library.quern_measure_arithmetic(tier, nanos);
+  }
+
+  @Override
+  public double measureReading(int tier, long address, long bytes, long nanos) {
+    MemorySegment memory = MemorySegment.ofAddress(address);
+    return library.quern_measure_reading(tier, memory, bytes, nanos);
   }
 
   @Override

@@ -8,6 +8,7 @@ import org.quern.exec.ProgramLayout;
 import org.quern.exec.Status;
 import org.quern.exec.Walker;
 import org.quern.ir.Kernel;
+import org.quern.profile.SampleLayout;
 
 /**
  * Runs programs with the JDK's Vector API: what {@code quern_run} is to the native library, on the
@@ -38,6 +39,21 @@ public final class VectorWalker implements Walker {
   }
 
   @Override
+  public double measureArithmetic(int tier, long nanos) {
+    return PeakLoops.arithmetic(nanos);
+  }
+
+  @Override
+  public long warmUpNanos() {
+    return PeakLoops.WARM_UP_NANOS;
+  }
+
+  @Override
+  public double measureReading(int tier, long address, long bytes, long nanos) {
+    return PeakLoops.reading(address, bytes, nanos);
+  }
+
+  @Override
   public int run(long program, int part, long first, long last) {
     failure.set("");
     long records = Memory.getLong(program + ProgramLayout.RECORDS);
@@ -50,6 +66,10 @@ public final class VectorWalker implements Walker {
         || last > Memory.getLong(program + ProgramLayout.COUNT)) {
       return fail(
           step, first, Status.BAD_PROGRAM, "the records or the worker are not in the program");
+    }
+    long samples = Memory.getLong(program + ProgramLayout.SAMPLES);
+    if (samples != 0) {
+      samples += part * Memory.getLong(program + ProgramLayout.COUNT) * SampleLayout.BYTES;
     }
     boolean update = Memory.getInt(step + Fields.STEP_UPDATE) != 0;
     for (long i = first; i < last; i++) {
@@ -64,7 +84,9 @@ public final class VectorWalker implements Walker {
       if (!updates && (int) INT.getOpaque(Memory.ALL, step + Fields.STEP_CANCEL) != 0) {
         return fail(step, i, Status.CANCELLED, "cancelled");
       }
+      long begin = 0;
       if (update || !updates) {
+        begin = samples == 0 ? 0 : System.nanoTime();
         int status = Status.BAD_PROGRAM;
         try {
           status = run(record, part, parts);
@@ -78,12 +100,23 @@ public final class VectorWalker implements Walker {
           return status;
         }
       }
+      long end = samples == 0 ? 0 : System.nanoTime();
       // A record left out keeps its barrier: all workers decide by the same step.update.
-      if ((flags & Fields.BARRIER) != 0 && parts > 1) {
+      boolean meets = (flags & Fields.BARRIER) != 0 && parts > 1;
+      if (meets) {
         meet(step, Memory.getLong(program + ProgramLayout.BARRIER), parts);
+      }
+      if (samples != 0) {
+        write(samples + i * SampleLayout.BYTES, begin, end, meets ? System.nanoTime() : end);
       }
     }
     return status(step);
+  }
+
+  private static void write(long sample, long begin, long end, long met) {
+    Memory.setLong(sample + SampleLayout.BEGIN, begin);
+    Memory.setLong(sample + SampleLayout.END, end);
+    Memory.setLong(sample + SampleLayout.MET, met);
   }
 
   private static int run(long record, int part, int parts) {

@@ -1,0 +1,88 @@
+package org.quern.profile;
+
+import static java.lang.foreign.ValueLayout.JAVA_LONG;
+
+import java.lang.foreign.MemorySegment;
+import java.util.Locale;
+import org.quern.ir.Node;
+import org.quern.ir.Precision;
+import org.quern.plan.Plan;
+
+/**
+ * Tells the Flight Recorder about a program's runs, if one is recording. One thread at a time;
+ * while nothing is recorded nothing is allocated.
+ */
+public final class RunEvents {
+  private final Plan plan;
+  private final int workers;
+  private final Precision precision;
+  private final ProgramEvent program = new ProgramEvent();
+  private final KernelEvent probe = new KernelEvent();
+  private long runs;
+
+  /**
+   * Events of a program.
+   *
+   * @param workers how many run it
+   * @param precision how products are computed
+   */
+  public RunEvents(Plan plan, int workers, Precision precision) {
+    this.plan = plan;
+    this.precision = precision;
+    this.workers = workers;
+  }
+
+  /** Whether somebody records {@code org.quern.Kernel}, for which records must be timed. */
+  public boolean wantKernels() {
+    return probe.isEnabled();
+  }
+
+  /** Before a run. */
+  public void begin() {
+    program.begin();
+  }
+
+  /** After a run: its duration. */
+  public void end() {
+    program.end();
+    if (program.shouldCommit()) {
+      program.program = ExecutionProfile.title(plan);
+      program.records = plan.graph().nodes().size();
+      program.workers = workers;
+      program.commit();
+    }
+  }
+
+  /**
+   * After a run that was timed: an event for each record and worker.
+   *
+   * @param samples a {@code quern_sample} for each record, worker after worker
+   * @param begin when the run began, by {@link System#nanoTime}
+   */
+  public void kernels(MemorySegment samples, long begin) {
+    String title = ExecutionProfile.title(plan);
+    runs++;
+    int records = plan.graph().nodes().size();
+    for (Node node : plan.graph().nodes()) {
+      for (int worker = 0; worker < workers; worker++) {
+        long at = ((long) worker * records + node.id()) * SampleLayout.BYTES;
+        long start = samples.get(JAVA_LONG, at + SampleLayout.BEGIN);
+        if (start != 0) {
+          long end = samples.get(JAVA_LONG, at + SampleLayout.END);
+          KernelEvent event = new KernelEvent();
+          event.operation = node.op().name();
+          event.kernel = precision.kernel(node.op().kernel()).name().toLowerCase(Locale.ROOT);
+          event.program = title;
+          event.run = runs;
+          event.node = node.id();
+          event.worker = worker;
+          event.start = start - begin;
+          event.time = end - start;
+          event.wait = samples.get(JAVA_LONG, at + SampleLayout.MET) - end;
+          event.gflop = node.op().cost(node).flops() / 1e9;
+          event.commit();
+        }
+      }
+    }
+  }
+}

@@ -1,0 +1,94 @@
+/* What this machine can do at most: the two lines of the roofline. */
+#define _POSIX_C_SOURCE 200809L
+#include "clock.h"
+#include "cpu.h"
+#include "measure/loops.h"
+
+#include <stddef.h>
+
+static quern_arithmetic_loop *arithmetic_loop(int32_t tier) {
+    switch (quern_tier_usable(tier) ? tier : QUERN_TIERS) {
+    case QUERN_SCALAR:
+        return quern_arithmetic_loop__scalar;
+#ifdef QUERN_HAVE_avx2
+    case QUERN_AVX2:
+        return quern_arithmetic_loop__avx2;
+#endif
+#ifdef QUERN_HAVE_avx512
+    case QUERN_AVX512:
+    case QUERN_AMX: /* tiles do no F32 */
+        return quern_arithmetic_loop__avx512;
+#endif
+    default:
+        return NULL;
+    }
+}
+
+static quern_reading_loop *reading_loop(int32_t tier) {
+    switch (quern_tier_usable(tier) ? tier : QUERN_TIERS) {
+    case QUERN_SCALAR:
+        return quern_reading_loop__scalar;
+#ifdef QUERN_HAVE_avx2
+    case QUERN_AVX2:
+        return quern_reading_loop__avx2;
+#endif
+#ifdef QUERN_HAVE_avx512
+    case QUERN_AVX512:
+    case QUERN_AMX: /* tiles do no F32 */
+        return quern_reading_loop__avx512;
+#endif
+    default:
+        return NULL;
+    }
+}
+
+/* Pieces between two looks at the clock: a look takes some 30 ns, a piece some microseconds. */
+enum { PIECES = 4 };
+
+double quern_measure_arithmetic(int32_t tier, int64_t nanoseconds) {
+    quern_arithmetic_loop *loop = arithmetic_loop(tier);
+    if (loop == NULL) {
+        return 0;
+    }
+    /* Values stay near 1: x -> 0.5 x + 0.5. Volatile, so that nothing is computed beforehand. */
+    volatile float half = 0.5f;
+    float seeds[2] = {half, half};
+    float result = 0;
+    int64_t begin = quern_nanoseconds();
+    int64_t elapsed;
+    double operations = 0;
+    do {
+        for (int i = 0; i < PIECES; i++) {
+            operations += (double)loop(seeds, &result);
+        }
+        elapsed = quern_nanoseconds() - begin;
+    } while (elapsed < nanoseconds || elapsed <= 0);
+    volatile float kept = result;
+    (void)kept;
+    return operations * 1e9 / (double)elapsed;
+}
+
+double quern_measure_reading(int32_t tier, const void *memory, int64_t bytes,
+                             int64_t nanoseconds) {
+    quern_reading_loop *loop = reading_loop(tier);
+    int64_t blocks = bytes / QUERN_READ_BLOCK;
+    if (loop == NULL || memory == NULL || blocks < 1) {
+        return 0;
+    }
+    float result = 0;
+    int64_t begin = quern_nanoseconds();
+    int64_t elapsed;
+    int64_t block = 0;
+    double done = 0;
+    do {
+        for (int i = 0; i < PIECES; i++) {
+            loop((const float *)memory + block * (QUERN_READ_BLOCK / 4), &result);
+            block = block + 1 < blocks ? block + 1 : 0;
+        }
+        done += (double)PIECES * QUERN_READ_BLOCK;
+        elapsed = quern_nanoseconds() - begin;
+    } while (elapsed < nanoseconds || elapsed <= 0);
+    volatile float kept = result;
+    (void)kept;
+    return done * 1e9 / (double)elapsed;
+}

@@ -1,0 +1,27 @@
+/* What a tier can do at most, in pieces of some microseconds; compiled once for each tier. */
+#ifndef QUERN_MEASURE_LOOPS_H
+#define QUERN_MEASURE_LOOPS_H
+
+#include <stdint.h>
+
+/* Bytes that one call of a reading loop goes through. */
+#define QUERN_READ_BLOCK 65536
+
+/*
+ * Runs chains of fused multiply-adds; seeds are a factor and a term. Adds what came of them to
+ * *result, so that no compiler leaves them out, and returns the number of operations.
+ */
+typedef int64_t quern_arithmetic_loop(const float *seeds, float *result);
+
+/* Reads QUERN_READ_BLOCK bytes and adds their sum to *result. */
+typedef void quern_reading_loop(const float *block, float *result);
+
+#define QUERN_MEASURE_LOOPS(isa)                             \
+    quern_arithmetic_loop quern_arithmetic_loop__##isa;      \
+    quern_reading_loop quern_reading_loop__##isa;
+
+QUERN_MEASURE_LOOPS(scalar)
+QUERN_MEASURE_LOOPS(avx2)
+QUERN_MEASURE_LOOPS(avx512)
+
+#endif
