@@ -19,6 +19,7 @@ final class StepProfile implements TrainingListener, AutoCloseable {
   private final Roofline roofline;
   private @Nullable Profiler profiler;
   private long first;
+  private long last;
 
   /** Measures the roofline, so before memory is taken by a model. */
   StepProfile(Engine engine, long count) {
@@ -30,13 +31,15 @@ final class StepProfile implements TrainingListener, AutoCloseable {
   @Override
   public void onStart(TrainingStart start) {
     first = start.step() + Math.min(WARM_UP, start.steps() - start.step() - 1);
+    last = Math.min(first + count, start.steps());
     begin(start.step());
   }
 
   @Override
   public void onStep(StepReport report) {
     begin(report.step());
-    if (report.step() >= first + count) {
+    // What follows the last step, such as an evaluation, is no part of it.
+    if (report.step() >= last) {
       close();
     }
   }
