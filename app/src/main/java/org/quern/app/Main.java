@@ -27,6 +27,7 @@ import picocli.CommandLine.Spec;
       InspectCommand.class,
       DoctorCommand.class,
       CheckCommand.class,
+      BenchCommand.class,
       HelpCommand.class,
       GenerateCompletion.class
     },
@@ -37,7 +38,8 @@ import picocli.CommandLine.Spec;
       "Examples:",
       "  quern train                        train a small model for two minutes",
       "  quern generate runs/last 'class '  write text with it",
-      "  quern doctor                       see what the engine runs on"
+      "  quern doctor                       see what the engine runs on",
+      "  quern bench train                  see how fast it is"
     })
 public final class Main implements Runnable {
   /** Whether errors come with a stack trace. */

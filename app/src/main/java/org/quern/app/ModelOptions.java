@@ -1,6 +1,5 @@
 package org.quern.app;
 
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
@@ -19,8 +18,9 @@ final class ModelOptions {
       paramLabel = "MODEL",
       defaultValue = "gpt2-mini",
       description =
-          "A new model: gpt2, llama, gpt2-mini, gpt2-124m, gpt2-355m, llama-mini, llama-15m or"
-              + " llama-135m; or the folder of one to train further (default: ${DEFAULT-VALUE}).")
+          "A new model: gpt2, llama, gpt-char, gpt2-mini, gpt2-124m, gpt2-355m, llama-mini,"
+              + " llama-15m, llama-135m or llama-1.1b; or the folder of one to train further"
+              + " (default: ${DEFAULT-VALUE}).")
   private String model = "gpt2-mini";
 
   @Option(names = "--layers", paramLabel = "N", description = "Number of layers.")
@@ -83,19 +83,7 @@ final class ModelOptions {
 
   /** The folder of a model that is trained further; empty for a new model. */
   Optional<Path> folder() {
-    if (isNew()) {
-      return Optional.empty();
-    }
-    Path path = ModelPath.resolve(Path.of(model));
-    if (!Files.isDirectory(path)) {
-      throw new AppException(
-          "There is no model "
-              + model
-              + "; choose one of "
-              + Presets.list()
-              + ", or the folder of a model.");
-    }
-    return Optional.of(path);
+    return isNew() ? Optional.empty() : Optional.of(ModelPath.existing(model));
   }
 
   /** Tokens in a row of a batch. */
@@ -143,7 +131,8 @@ final class ModelOptions {
             depth,
             headCount,
             groupCount,
-            size("--feed-forward", feedForward, usual));
+            size("--feed-forward", feedForward, usual),
+            preset.tiedHead());
       }
     };
   }
@@ -155,10 +144,17 @@ final class ModelOptions {
   }
 
   private ModelConfig llama(
-      int vocabulary, int length, int width, int depth, int headCount, int groupCount, int inner) {
+      int vocabulary,
+      int length,
+      int width,
+      int depth,
+      int headCount,
+      int groupCount,
+      int inner,
+      boolean tiedHead) {
     LlamaConfig config =
         LlamaConfig.of(vocabulary, length, width, depth, headCount, groupCount, inner);
-    return config.withAttentionDropout(dropout());
+    return config.withTiedHead(tiedHead).withAttentionDropout(dropout());
   }
 
   private float dropout() {

@@ -16,4 +16,18 @@ final class ModelPath {
         ? inside
         : given;
   }
+
+  /** The folder of a model that a user named. */
+  static Path existing(String model) {
+    Path path = resolve(Path.of(model));
+    if (!Files.isDirectory(path)) {
+      throw new AppException(
+          "There is no model "
+              + model
+              + "; choose one of "
+              + Presets.list()
+              + ", or the folder of a model.");
+    }
+    return path;
+  }
 }

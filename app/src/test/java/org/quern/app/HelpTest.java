@@ -12,7 +12,7 @@ import picocli.CommandLine.Model.OptionSpec;
 
 final class HelpTest {
   @ParameterizedTest
-  @ValueSource(strings = {"train", "generate", "tokenize", "inspect", "doctor", "check"})
+  @ValueSource(strings = {"train", "generate", "tokenize", "inspect", "doctor", "check", "bench"})
   void everyCommandHasAnExample(String command) {
     Cli.Result help = Cli.run(command, "--help").succeeded();
     assertThat(help.out()).contains("Example").contains("  quern " + command);
@@ -34,7 +34,7 @@ final class HelpTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"train", "generate", "tokenize", "inspect", "doctor", "check"})
+  @ValueSource(strings = {"train", "generate", "tokenize", "inspect", "doctor", "check", "bench"})
   void anUnknownOptionIsAWrongCall(String command) {
     Cli.Result result = Cli.run(command, "--bogus", "a", "b");
     assertThat(result.code()).isEqualTo(2);

@@ -154,4 +154,30 @@ public record LlamaConfig(
         tiedHead,
         initializerRange);
   }
+
+  /** These settings with a head that is the token embedding, or one of its own. */
+  public LlamaConfig withTiedHead(boolean tied) {
+    return new LlamaConfig(
+        family,
+        vocabularySize,
+        contextLength,
+        channels,
+        layers,
+        heads,
+        groups,
+        headSize,
+        feedForward,
+        activation,
+        epsilon,
+        ropeTheta,
+        ropeScaling,
+        queryKeyValueBias,
+        outputBias,
+        feedForwardBias,
+        queryKeyNorm,
+        windows,
+        attentionDropout,
+        tied,
+        initializerRange);
+  }
 }

@@ -1,0 +1,130 @@
+package org.quern.app;
+
+import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
+
+import java.io.PrintWriter;
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.SplittableRandom;
+import java.util.concurrent.Callable;
+import org.quern.Engine;
+import org.quern.exec.Executable;
+import org.quern.exec.LinkedMemory;
+import org.quern.exec.ModelMemory;
+import org.quern.ir.ParameterLayout;
+import org.quern.ir.Region;
+import org.quern.plan.Plan;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+
+/** {@code quern bench matmul}. */
+@Command(
+    name = "matmul",
+    description = {
+      "Times matrix products: those of a training step of GPT-2 with batch times context rows,"
+          + " forward, for the input's gradient (dx) and for the weight's (dw); or those of"
+          + " --shape.",
+      "A step is each product once. Without --steps: each at least 5 times, and for half a second."
+    },
+    mixinStandardHelpOptions = true,
+    versionProvider = Version.class,
+    sortOptions = false,
+    footer = {"", "Example:", "  quern bench matmul --shape 256x3072x768 --shape dw:768x3072x256"})
+final class BenchMatmulCommand implements Callable<Integer> {
+  private static final int BATCH = 4;
+  private static final int CONTEXT = 64;
+  private static final int LEAST_WARMUP = 2;
+  private static final int LEAST_STEPS = 5;
+  private static final double SECONDS = 0.5;
+
+  @Spec private CommandSpec spec = CommandSpec.create();
+  @Mixin private BenchOptions options = new BenchOptions();
+
+  @Option(
+      names = "--shape",
+      paramLabel = "[KIND:]MxNxK",
+      description =
+          "M rows, N columns, K summed over; dx: takes the second operand transposed, dw: the"
+              + " first, and adds; may be given several times.")
+  private List<String> shapes = List.of();
+
+  @Mixin private EngineMixin engine = new EngineMixin();
+
+  @Override
+  public Integer call() {
+    options.check();
+    int batch = options.batch(BATCH);
+    int context = options.context().orElse(CONTEXT);
+    List<MatmulShape> products =
+        shapes.isEmpty() ? options.products(batch, context) : parsed(shapes);
+    PrintWriter out = spec.commandLine().getOut();
+    try (Engine open = engine.open()) {
+      BenchReport report = new BenchReport("matmul", options, open);
+      report.put("batch", batch);
+      report.put("context", context);
+      List<Map<String, Object>> rows = new ArrayList<>();
+      double milliseconds = 0;
+      double flops = 0;
+      double spread = 0;
+      for (MatmulShape product : products) {
+        Times times = measure(product, open);
+        milliseconds += times.median();
+        flops += product.flops();
+        spread = Math.max(spread, times.spread());
+        double rate = BenchReport.round(product.flops() / times.median() / 1e6);
+        if (!options.json()) {
+          out.printf(Locale.ROOT, "%-28s %.1f GFLOP/s%n", product, rate);
+          out.flush();
+        }
+        rows.add(row(product, times, rate));
+      }
+      report.put("ms_per_step", milliseconds);
+      report.put("spread", spread);
+      report.put("tokens_per_second", (double) batch * context / milliseconds * 1e3);
+      report.put("gflops", flops / milliseconds / 1e6);
+      if (options.json()) {
+        report.put("shapes", rows);
+      }
+      report.print(out);
+    }
+    return 0;
+  }
+
+  private static List<MatmulShape> parsed(List<String> shapes) {
+    return shapes.stream().map(MatmulShape::parse).toList();
+  }
+
+  private static Map<String, Object> row(MatmulShape product, Times times, double rate) {
+    Map<String, Object> row = new LinkedHashMap<>();
+    row.put("shape", product.toString());
+    row.put("ms", BenchReport.round(times.median()));
+    row.put("gflops", rate);
+    row.put("spread", BenchReport.round(times.spread()));
+    return row;
+  }
+
+  private Times measure(MatmulShape product, Engine open) {
+    ParameterLayout layout = product.layout();
+    try (ModelMemory memory = open.backend().allocate("a matrix product", layout);
+        Executable program =
+            open.backend().link(Plan.of(product.graph(layout)), LinkedMemory.of(memory))) {
+      SplittableRandom random = new SplittableRandom(1);
+      fill(memory.segment(Region.PARAMETERS), random);
+      product.inputs().forEach(input -> fill(program.input(input), random));
+      return options.repetitions(LEAST_WARMUP, LEAST_STEPS, SECONDS).measure(program::run);
+    }
+  }
+
+  private static void fill(MemorySegment target, SplittableRandom random) {
+    for (long i = 0; i < target.byteSize() / Float.BYTES; i++) {
+      target.setAtIndex(JAVA_FLOAT, i, (float) random.nextDouble() - 0.5f);
+    }
+  }
+}

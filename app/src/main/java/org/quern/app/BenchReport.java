@@ -1,0 +1,95 @@
+package org.quern.app;
+
+import java.io.PrintWriter;
+import java.math.BigDecimal;
+import java.math.MathContext;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import org.quern.Engine;
+import org.quern.EngineDescription;
+import org.quern.model.Gpt2Config;
+import org.quern.model.LlamaConfig;
+import org.quern.model.ModelConfig;
+import tools.jackson.databind.json.JsonMapper;
+
+/** What a benchmark found: one JSON object, or a small table. */
+final class BenchReport {
+  private static final MathContext DIGITS = new MathContext(5);
+
+  private final Map<String, Object> fields = new LinkedHashMap<>();
+  private final boolean json;
+
+  BenchReport(String work, BenchOptions options, Engine engine) {
+    json = options.json();
+    EngineDescription description = engine.describe();
+    put("work", work);
+    put("model", options.model());
+    put("precision", options.precision().toString());
+    put("threads", description.threads());
+    put("backend", description.backend());
+    put("tier", description.tier());
+  }
+
+  void put(String name, Object value) {
+    fields.put(name, value);
+  }
+
+  /** A number, to five digits: more is noise. */
+  void put(String name, double value) {
+    fields.put(name, round(value));
+  }
+
+  /** The median and what surrounds it, under the names that every benchmark has. */
+  void put(Times times, double tokens) {
+    put("steps", times.count());
+    put("ms_per_step", times.median());
+    put("ms_least", times.least());
+    put("ms_most", times.most());
+    put("spread", times.spread());
+    put("tokens_per_second", tokens / times.median() * 1e3);
+  }
+
+  /** The model's sizes, for those who make one of the same; in the JSON object only. */
+  void put(ModelConfig config) {
+    if (!json) {
+      return;
+    }
+    Map<String, Object> sizes = new LinkedHashMap<>();
+    sizes.put("family", config.family());
+    sizes.put("vocabulary", config.vocabularySize());
+    sizes.put("positions", config.contextLength());
+    sizes.put("layers", config.layers());
+    sizes.put("channels", config.channels());
+    switch (config) {
+      case Gpt2Config gpt2 -> {
+        sizes.put("heads", gpt2.heads());
+        sizes.put("groups", gpt2.heads());
+        sizes.put("head-size", gpt2.headSize());
+        sizes.put("feed-forward", gpt2.feedForward());
+        sizes.put("tied-head", gpt2.tiedHead());
+      }
+      case LlamaConfig llama -> {
+        sizes.put("heads", llama.heads());
+        sizes.put("groups", llama.groups());
+        sizes.put("head-size", llama.headSize());
+        sizes.put("feed-forward", llama.feedForward());
+        sizes.put("tied-head", llama.tiedHead());
+      }
+    }
+    put("sizes", sizes);
+  }
+
+  static double round(double value) {
+    return Double.isFinite(value) ? new BigDecimal(value).round(DIGITS).doubleValue() : value;
+  }
+
+  void print(PrintWriter out) {
+    PeakMemory.gibibytes().ifPresent(peak -> put("peak_rss_gib", peak));
+    if (json) {
+      out.println(new JsonMapper().writeValueAsString(fields));
+    } else {
+      fields.forEach((name, value) -> out.printf("%-28s %s%n", name.replace('_', ' '), value));
+    }
+    out.flush();
+  }
+}

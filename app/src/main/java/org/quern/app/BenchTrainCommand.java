@@ -1,0 +1,104 @@
+package org.quern.app;
+
+import static java.lang.foreign.ValueLayout.JAVA_INT;
+
+import java.lang.foreign.MemorySegment;
+import java.util.Random;
+import java.util.concurrent.Callable;
+import org.quern.Engine;
+import org.quern.Model;
+import org.quern.exec.Executable;
+import org.quern.exec.LinkedMemory;
+import org.quern.exec.StepBlock;
+import org.quern.ir.Graph;
+import org.quern.model.LanguageModelGraphs;
+import org.quern.model.Pass;
+import org.quern.plan.Plan;
+import org.quern.train.Optimizer;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Spec;
+
+/** {@code quern bench train}. */
+@Command(
+    name = "train",
+    description = {
+      "Times training steps: forward, backward, clipping by the norm, AdamW; random tokens.",
+      "Without --steps: at least 5, and 5 seconds."
+    },
+    mixinStandardHelpOptions = true,
+    versionProvider = Version.class,
+    sortOptions = false,
+    footer = {"", "Example:", "  quern bench train --model gpt-char --batch 12 --context 64"})
+final class BenchTrainCommand implements Callable<Integer> {
+  private static final Optimizer OPTIMIZER = new Optimizer.AdamW(0.9f, 0.95f, 1e-8f, 0.1f);
+  private static final int BATCH = 4;
+  private static final int CONTEXT = 64;
+  private static final int LEAST_WARMUP = 2;
+  private static final int LEAST_STEPS = 5;
+  private static final double SECONDS = 5;
+
+  @Spec private CommandSpec spec = CommandSpec.create();
+  @Mixin private BenchOptions options = new BenchOptions();
+  @Mixin private EngineMixin engine = new EngineMixin();
+
+  @Override
+  public Integer call() {
+    options.check();
+    try (Engine open = engine.open();
+        Model model = options.open(open)) {
+      int batch = options.batch(BATCH);
+      int context = BenchOptions.fitting(options.context().orElse(CONTEXT), model);
+      Graph graph =
+          LanguageModelGraphs.training(model.architecture(), batch, context, OPTIMIZER::append);
+      Plan plan = Plan.of(graph);
+      BenchReport report = new BenchReport("train", options, open);
+      report.put("batch", batch);
+      report.put("context", context);
+      report.put(model.config());
+      try (Executable program = open.backend().link(plan, LinkedMemory.of(model.memory()))) {
+        fill(program, model.config().vocabularySize());
+        program.step().lossScale(1f / (batch * context));
+        Times times = measure(program);
+        report.put(times, (double) batch * context);
+        report.put("gflops", flops(graph) / times.median() / 1e6);
+        if (program.step().nonfinite()) {
+          throw new AppException("A loss or gradient of the steps was not finite; mend the model.");
+        }
+      }
+      report.print(spec.commandLine().getOut());
+    }
+    return 0;
+  }
+
+  private Times measure(Executable program) {
+    StepBlock block = program.step();
+    block.update(true);
+    block.learningRate(1e-4f);
+    block.maxNorm(1);
+    long[] step = {0};
+    return options
+        .repetitions(LEAST_WARMUP, LEAST_STEPS, SECONDS)
+        .measure(() -> {
+          step[0]++;
+          block.step(step[0]);
+          block.sequence(step[0]);
+          program.run();
+        });
+  }
+
+  private static double flops(Graph graph) {
+    return graph.nodes().stream().mapToDouble(node -> node.op().cost(node).flops()).sum();
+  }
+
+  private static void fill(Executable program, int vocabulary) {
+    Random random = new Random(1);
+    for (String input : new String[] {Pass.IDS, LanguageModelGraphs.LABELS}) {
+      MemorySegment ids = program.input(input);
+      for (long i = 0; i < ids.byteSize() / Integer.BYTES; i++) {
+        ids.setAtIndex(JAVA_INT, i, random.nextInt(vocabulary));
+      }
+    }
+  }
+}
