@@ -10,13 +10,19 @@ import picocli.CommandLine.Spec;
     description = "Measures how fast this machine trains, writes and multiplies.",
     mixinStandardHelpOptions = true,
     versionProvider = Version.class,
-    subcommands = {BenchTrainCommand.class, BenchGenerateCommand.class, BenchMatmulCommand.class},
+    subcommands = {
+      BenchTrainCommand.class,
+      BenchGenerateCommand.class,
+      BenchMatmulCommand.class,
+      BenchCompareCommand.class
+    },
     footer = {
       "",
       "Examples:",
       "  quern bench train --model gpt2-124m --batch 4 --context 64",
       "  quern bench generate --model llama-135m",
-      "  quern bench matmul --shape 256x3072x768"
+      "  quern bench matmul --shape 256x3072x768",
+      "  quern bench compare"
     })
 final class BenchCommand implements Runnable {
   @Spec private CommandSpec spec = CommandSpec.create();

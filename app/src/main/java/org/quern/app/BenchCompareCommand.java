@@ -1,0 +1,242 @@
+package org.quern.app;
+
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.time.Instant;
+import java.time.temporal.ChronoUnit;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
+import tools.jackson.databind.json.JsonMapper;
+
+/** {@code quern bench compare}. */
+@Command(
+    name = "compare",
+    description = {
+      "Measures Quern beside others on this machine: PyTorch's library, and PyTorch itself where"
+          + " python3 has it, for training; MKL and oneDNN for products; llama.cpp for writing.",
+      "Each runs in a process of its own, one at a time, in turn, round after round; medians over"
+          + " the rounds. What cannot take part is named with the reason. Their libraries, some"
+          + " 350 MB, are fetched by Maven the first time.",
+      "Leaves a picture of the ratios, and a line in a history file."
+    },
+    mixinStandardHelpOptions = true,
+    versionProvider = Version.class,
+    sortOptions = false,
+    footer = {
+      "",
+      "Examples:",
+      "  quern bench compare",
+      "  quern bench compare train --model gpt-char --batch 12 --context 64 --rounds 5"
+    })
+final class BenchCompareCommand implements Callable<Integer> {
+  private static final int MOST = 1 << 15;
+  private static final Path CPU = Path.of("/proc/cpuinfo");
+
+  @Spec private CommandSpec spec = CommandSpec.create();
+
+  @Parameters(
+      arity = "0..1",
+      paramLabel = "WORK",
+      description =
+          "train, matmul or generate (default: products and training of gpt2-124m, training of"
+              + " gpt-char, and writing with llama-135m).")
+  private @Nullable String work;
+
+  @Option(
+      names = "--model",
+      paramLabel = "MODEL",
+      description = "With WORK: a size or a model's folder, as for 'quern bench train'.")
+  private @Nullable String model;
+
+  @Option(names = "--batch", paramLabel = "N", description = "With WORK: sequences side by side.")
+  private @Nullable Integer batch;
+
+  @Option(names = "--context", paramLabel = "N", description = "With WORK: tokens of each.")
+  private @Nullable Integer context;
+
+  @Option(
+      names = "--precision",
+      paramLabel = "TYPE",
+      defaultValue = "f32",
+      description = "What we compute in: f32 (default: ${DEFAULT-VALUE}).")
+  private String precision = "f32";
+
+  @Option(
+      names = "--threads",
+      paramLabel = "N",
+      description = "Threads of each (default: the processors of this process).")
+  private @Nullable Integer threads;
+
+  @Option(
+      names = "--rounds",
+      paramLabel = "N",
+      defaultValue = "3",
+      description = "Processes of each (default: ${DEFAULT-VALUE}).")
+  private int rounds = 3;
+
+  @Option(
+      names = "--peer",
+      paramLabel = "NAME",
+      description =
+          "Only this one, or none; may be given several times: libtorch, pytorch, pytorch-best,"
+              + " mkl, onednn, llama.cpp.")
+  private List<String> peers = List.of();
+
+  @Option(
+      names = "--out",
+      paramLabel = "FOLDER",
+      defaultValue = "runs/bench",
+      description = "Where picture and history go (default: ${DEFAULT-VALUE}).")
+  private Path out = Path.of("runs/bench");
+
+  @Option(names = "--json", description = "Print the line of the history, rather than tables.")
+  private boolean json;
+
+  @Override
+  public Integer call() {
+    List<Contest> contests = contests();
+    checkPeers();
+    PrintWriter print = spec.commandLine().getOut();
+    Console console = new Console(print, spec.commandLine().getErr(), false);
+    Path folder = folder();
+    List<ContestResult> results = new ArrayList<>();
+    for (Contest contest : contests) {
+      Contestants who = new Contestants(contest, built(), peers);
+      ContestResult result =
+          new ContestRunner(contest, console).run(who.present(), who.absent(), rounds);
+      results.add(result);
+      if (!json) {
+        result.print(print);
+      }
+    }
+    String line = new JsonMapper().writeValueAsString(toJson(results));
+    Path picture =
+        folder.resolve(
+            contests.size() == 1 ? contests.getFirst().fileName() + ".png" : "compare.png");
+    new ContestChart(results).write(picture);
+    Path history = append(folder, line);
+    if (json) {
+      print.println(line);
+    } else {
+      print.println();
+      print.println("Picture: " + picture + "; history: " + history + ".");
+    }
+    print.flush();
+    return 0;
+  }
+
+  private List<Contest> contests() {
+    Precision type = Precision.parse(precision);
+    BenchOptions.range("--rounds", rounds, 1, MOST);
+    int workers =
+        BenchOptions.range("--threads", threads, 1, MOST)
+            .orElse(Runtime.getRuntime().availableProcessors());
+    Optional<String> given = Optional.ofNullable(work);
+    if (given.isEmpty()) {
+      if (model != null || batch != null || context != null) {
+        throw new AppException(
+            "--model, --batch and --context need a WORK before them: train, matmul or generate.");
+      }
+      return Contest.usual(type, workers);
+    }
+    Contest.Work what =
+        Contest.Work.find(given.get())
+            .orElseThrow(() ->
+                new AppException(
+                    "There is no work "
+                        + given.get()
+                        + " to compare; choose train, matmul or generate."));
+    boolean writing = what == Contest.Work.GENERATE;
+    String name = Optional.ofNullable(model).orElse(writing ? "llama-135m" : "gpt2-124m");
+    if (Presets.find(name) == null) {
+      ModelPath.existing(name);
+    }
+    return List.of(
+        new Contest(
+            what,
+            name,
+            BenchOptions.range("--batch", batch, 1, MOST).orElse(writing ? 1 : 4),
+            BenchOptions.range("--context", context, 1, MOST).orElse(writing ? 576 : 64),
+            type,
+            workers));
+  }
+
+  private void checkPeers() {
+    for (String peer : peers) {
+      if (!peer.equals("none") && !Contestants.names().contains(peer)) {
+        throw new AppException(
+            "There is no peer "
+                + peer
+                + "; choose none or some of "
+                + String.join(", ", Contestants.names())
+                + ".");
+      }
+    }
+  }
+
+  /** Where the script that starts us has built the peers. */
+  private static Path built() {
+    return Path.of(System.getProperty("quern.peers", "bench/peers/target"));
+  }
+
+  private Path folder() {
+    try {
+      return Files.createDirectories(out);
+    } catch (IOException e) {
+      throw new AppException("The folder " + out + " cannot be made (" + e.getMessage() + ").");
+    }
+  }
+
+  private Map<String, Object> toJson(List<ContestResult> results) {
+    Map<String, Object> line = new LinkedHashMap<>();
+    line.put("time", Instant.now().truncatedTo(ChronoUnit.SECONDS).toString());
+    line.put("quern", Version.number());
+    line.put("java", Runtime.version().toString());
+    line.put("processor", processor());
+    line.put("processors", Runtime.getRuntime().availableProcessors());
+    line.put("contests", results.stream().map(ContestResult::toJson).toList());
+    return line;
+  }
+
+  private static String processor() {
+    try {
+      return Files.readAllLines(CPU).stream()
+          .filter(line -> line.startsWith("model name"))
+          .map(line -> line.replaceAll("^[^:]*:\\s*", ""))
+          .findFirst()
+          .orElse(System.getProperty("os.arch"));
+    } catch (IOException | UncheckedIOException notLinux) {
+      return System.getProperty("os.arch");
+    }
+  }
+
+  private static Path append(Path folder, String line) {
+    Path history = folder.resolve("history.jsonl");
+    try {
+      return Files.writeString(
+          history,
+          line + "\n",
+          StandardCharsets.UTF_8,
+          StandardOpenOption.CREATE,
+          StandardOpenOption.APPEND);
+    } catch (IOException e) {
+      throw new AppException(
+          "The history " + history + " cannot be written (" + e.getMessage() + ").");
+    }
+  }
+}

@@ -1,0 +1,111 @@
+package org.quern.app;
+
+import java.awt.Color;
+import java.awt.image.BufferedImage;
+import java.io.IOException;
+import java.io.OutputStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.stream.IntStream;
+import javax.imageio.ImageIO;
+import org.knowm.xchart.BitmapEncoder;
+import org.knowm.xchart.CategoryChart;
+import org.knowm.xchart.CategoryChartBuilder;
+import org.knowm.xchart.style.Styler;
+
+/** Contests as a picture: for each, how many times our time everyone takes. */
+final class ContestChart {
+  private static final int WIDTH = 1000;
+  private static final int HEIGHT = 600;
+
+  private final List<ContestResult> results;
+
+  ContestChart(List<ContestResult> results) {
+    this.results = List.copyOf(results);
+  }
+
+  void write(Path picture) {
+    try (OutputStream out = Files.newOutputStream(picture)) {
+      ImageIO.write(image(), "png", out);
+    } catch (IOException e) {
+      throw new AppException(
+          "The picture " + picture + " cannot be written (" + e.getMessage() + ").");
+    }
+  }
+
+  private BufferedImage image() {
+    try {
+      return BitmapEncoder.getBufferedImage(chart());
+    } catch (RuntimeException | InternalError | LinkageError noFonts) {
+      // Text cannot be drawn where a system has no fonts, and AWT says so in all these ways.
+      return plain();
+    }
+  }
+
+  private record Bar(String label, String who, double ratio) {}
+
+  private List<Bar> bars() {
+    List<Bar> bars = new ArrayList<>();
+    for (ContestResult result : results) {
+      for (String part : result.parts()) {
+        Contest contest = result.contest();
+        String label =
+            (part.equals("prefill_ms") ? "prefill" : contest.work().toString())
+                + " "
+                + Path.of(contest.model()).getFileName()
+                + " "
+                + contest.batch()
+                + " x "
+                + contest.context();
+        for (ContestResult.Row row : result.rows()) {
+          bars.add(new Bar(label, row.name(), result.ratio(row, part)));
+        }
+      }
+    }
+    return bars;
+  }
+
+  private CategoryChart chart() {
+    CategoryChart chart =
+        new CategoryChartBuilder()
+            .width(WIDTH)
+            .height(HEIGHT)
+            .title("Time taken, as a multiple of Quern's (lower is faster)")
+            .yAxisTitle("ratio of medians")
+            .build();
+    chart.getStyler().setLegendPosition(Styler.LegendPosition.OutsideE);
+    chart.getStyler().setChartBackgroundColor(Color.WHITE);
+    chart.getStyler().setXAxisLabelRotation(20);
+    List<Bar> bars = bars();
+    List<String> labels = bars.stream().map(Bar::label).distinct().toList();
+    for (String who : bars.stream().map(Bar::who).distinct().toList()) {
+      List<Double> ratios =
+          labels.stream()
+              .map(label ->
+                  bars.stream()
+                      .filter(bar -> bar.label().equals(label) && bar.who().equals(who))
+                      .mapToDouble(Bar::ratio)
+                      .findFirst()
+                      .orElse(0))
+              .toList();
+      chart.addSeries(who, labels, ratios);
+    }
+    return chart;
+  }
+
+  /** The same bars without text. */
+  BufferedImage plain() {
+    List<Bar> bars = bars();
+    List<PlainChart.Curve> curves =
+        IntStream.range(0, bars.size())
+            .mapToObj(index ->
+                new PlainChart.Curve(
+                    List.of(index + 1.0, index + 1.0),
+                    List.of(0.0, bars.get(index).ratio()),
+                    bars.get(index).who().equals(Contestant.OURS) ? Color.BLUE : Color.RED))
+            .toList();
+    return PlainChart.draw(WIDTH, HEIGHT, curves);
+  }
+}

@@ -1,0 +1,241 @@
+package org.quern.app;
+
+import java.io.File;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Function;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import tools.jackson.databind.JsonNode;
+
+/** Finds who can take part in a contest on this machine, and says why the others cannot. */
+final class Contestants {
+  private static final String PACKAGE = "org.quern.peers.";
+  private static final String SCRIPT = "pytorch_gpt_step.py";
+  private static final int SECONDS_TO_IMPORT = 120;
+
+  private final Contest contest;
+  private final Path peers;
+  private final List<String> wanted;
+  private final List<Contestant> present = new ArrayList<>();
+  private final List<Contestant.LeftOut> absent = new ArrayList<>();
+
+  /**
+   * @param peers where {@code bench/peers} was built
+   * @param wanted the peers' names; all if empty
+   */
+  Contestants(Contest contest, Path peers, List<String> wanted) {
+    this.contest = contest;
+    this.peers = peers;
+    this.wanted = wanted;
+    present.add(ours());
+    switch (contest.work()) {
+      case TRAIN -> training();
+      case MATMUL -> {
+        jvm("mkl", "MklMatmul", this::products);
+        jvm("onednn", "OneDnnMatmul", this::products);
+      }
+      case GENERATE -> {
+        jvm("llama.cpp", "LlamaCppGeneration", this::generation);
+        leaveOut("onnxruntime", "this harness has no ONNX model writer yet");
+        leaveOut("jlama", "this harness has no program for it yet");
+      }
+    }
+  }
+
+  /** All names of peers. */
+  static List<String> names() {
+    return List.of(
+        "libtorch",
+        "pytorch",
+        "pytorch-best",
+        "mkl",
+        "onednn",
+        "llama.cpp",
+        "onnxruntime",
+        "jlama");
+  }
+
+  /** Those that take part, we first. */
+  List<Contestant> present() {
+    return List.copyOf(present);
+  }
+
+  List<Contestant.LeftOut> absent() {
+    return List.copyOf(absent);
+  }
+
+  private Contestant ours() {
+    List<String> command = new ArrayList<>(java());
+    if (ModuleLayer.boot().findModule("jdk.incubator.vector").isPresent()) {
+      command.addAll(List.of("--add-modules", "jdk.incubator.vector"));
+    }
+    String classPath =
+        Stream.of("jdk.module.path", "java.class.path")
+            .map(name -> System.getProperty(name, ""))
+            .filter(path -> !path.isEmpty())
+            .collect(Collectors.joining(File.pathSeparator));
+    command.addAll(List.of("-cp", classPath, Main.class.getName()));
+    command.addAll(contest.arguments());
+    return new Contestant(Contestant.OURS, sizes -> command, Map.of());
+  }
+
+  private static List<String> java() {
+    return List.of(
+        Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+        "-XX:+UseSerialGC",
+        "-XX:-UsePerfData",
+        "--enable-native-access=ALL-UNNAMED",
+        "-Djava.awt.headless=true");
+  }
+
+  private boolean isWanted(String name) {
+    return wanted.isEmpty() || wanted.contains(name);
+  }
+
+  private void leaveOut(String name, String reason) {
+    if (isWanted(name)) {
+      absent.add(new Contestant.LeftOut(name, reason));
+    }
+  }
+
+  /** A peer that is a program of {@code bench/peers}. */
+  private void jvm(String name, String main, Function<JsonNode, List<String>> arguments) {
+    if (!isWanted(name)) {
+      return;
+    }
+    if (contest.precision() != Precision.F32 && contest.work() != Contest.Work.GENERATE) {
+      leaveOut(name, "it is measured in f32 only");
+    } else if (!Files.isDirectory(peers.resolve("lib"))) {
+      leaveOut(name, "it is not built; run mvn -Ppeers -f bench/peers package with a network");
+    } else {
+      present.add(
+          new Contestant(
+              name,
+              sizes -> {
+                List<String> command = new ArrayList<>(java());
+                command.addAll(
+                    List.of(
+                        "-Dai.djl.offline=true",
+                        "-Dai.djl.pytorch.num_threads=" + contest.threads(),
+                        "-Dai.djl.pytorch.num_interop_threads=1",
+                        "-cp",
+                        peers.resolve("classes") + File.pathSeparator + peers.resolve("lib/*"),
+                        PACKAGE + main));
+                command.addAll(arguments.apply(sizes));
+                return command;
+              },
+              environment()));
+    }
+  }
+
+  private Map<String, String> environment() {
+    String threads = String.valueOf(contest.threads());
+    return Map.of(
+        "OMP_NUM_THREADS",
+        threads,
+        "MKL_NUM_THREADS",
+        threads,
+        "DJL_CACHE_DIR",
+        peers.resolve("djl").toString());
+  }
+
+  private List<String> products(JsonNode ours) {
+    String shapes =
+        ours.path("shapes")
+            .valueStream()
+            .map(row -> row.path("shape").asString())
+            .collect(Collectors.joining(","));
+    List<String> arguments = new ArrayList<>();
+    Contest.option(arguments, "--threads", contest.threads());
+    Contest.option(arguments, "--shapes", shapes);
+    return arguments;
+  }
+
+  private List<String> generation(JsonNode ours) {
+    List<String> arguments = sizes(ours);
+    Contest.option(arguments, "--prompt", ours.path("prompt").asInt());
+    Contest.option(arguments, "--tokens", ours.path("tokens").asInt());
+    Contest.option(arguments, "--precision", contest.precision());
+    return arguments;
+  }
+
+  private List<String> sizes(JsonNode ours) {
+    List<String> arguments = new ArrayList<>();
+    ours.path("sizes")
+        .propertyStream()
+        .forEach(
+            size -> Contest.option(arguments, "--" + size.getKey(), size.getValue().asString()));
+    Contest.option(arguments, "--batch", contest.batch());
+    Contest.option(arguments, "--context", contest.context());
+    Contest.option(arguments, "--threads", contest.threads());
+    return arguments;
+  }
+
+  private void training() {
+    jvm("libtorch", "LibtorchTraining", this::gpt2Sizes);
+    if (!isWanted("pytorch") && !isWanted("pytorch-best")) {
+      return;
+    }
+    Path script = peers.resolve("classes").resolve(SCRIPT);
+    if (!Files.isRegularFile(script)) {
+      String reason = "its script is not built; run mvn -Ppeers -f bench/peers package";
+      leaveOut("pytorch", reason);
+      leaveOut("pytorch-best", reason);
+    } else if (!hasTorch()) {
+      String reason = "python3 has no module torch here; pip install torch";
+      leaveOut("pytorch", reason);
+      leaveOut("pytorch-best", reason);
+    } else {
+      python("pytorch", script, "f32", false);
+      python("pytorch-best", script, "bf16", true);
+    }
+  }
+
+  private void python(String name, Path script, String precision, boolean compiled) {
+    if (isWanted(name)) {
+      present.add(
+          new Contestant(
+              name,
+              sizes -> {
+                List<String> command = new ArrayList<>(List.of("python3", script.toString()));
+                command.addAll(gpt2Sizes(sizes));
+                Contest.option(command, "--precision", precision);
+                Contest.option(command, "--compile", compiled ? 1 : 0);
+                return command;
+              },
+              environment()));
+    }
+  }
+
+  private List<String> gpt2Sizes(JsonNode ours) {
+    String family = ours.path("sizes").path("family").asString("");
+    if (!family.equals("gpt2")) {
+      throw new AppException("it is built for the family gpt2 only, and this one is " + family);
+    }
+    return sizes(ours);
+  }
+
+  private static boolean hasTorch() {
+    try {
+      Process process =
+          new ProcessBuilder("python3", "-c", "import torch")
+              .redirectErrorStream(true)
+              .redirectOutput(ProcessBuilder.Redirect.DISCARD)
+              .start();
+      boolean ended = process.waitFor(SECONDS_TO_IMPORT, TimeUnit.SECONDS);
+      process.destroyForcibly();
+      return ended && process.exitValue() == 0;
+    } catch (IOException noPython) {
+      return false;
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      return false;
+    }
+  }
+}

@@ -1,0 +1,261 @@
+package org.quern.app;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
+
+import java.awt.Color;
+import java.awt.image.BufferedImage;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.IntStream;
+import javax.imageio.ImageIO;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.json.JsonMapper;
+
+/** {@code bench compare}: who runs when, what is made of it, and who is left out. */
+final class BenchCompareTest {
+  private static final Contest CONTEST =
+      new Contest(Contest.Work.TRAIN, "gpt-char", 2, 8, Precision.F32, 1);
+
+  @TempDir private Path folder;
+  private final StringWriter notes = new StringWriter();
+
+  private Console console() {
+    PrintWriter writer = new PrintWriter(notes);
+    return new Console(writer, writer, false);
+  }
+
+  private Contestant contestant(String name, String text, int code) {
+    List<String> command = new ArrayList<>(Cli.command());
+    command.set(command.size() - 1, PrintingProgram.class.getName());
+    command.addAll(List.of(name, log().toString(), text, String.valueOf(code)));
+    return new Contestant(name, sizes -> command, Map.of());
+  }
+
+  private Path log() {
+    return folder.resolve("log.txt");
+  }
+
+  @Test
+  void processesTakeTurns() throws IOException {
+    ContestResult result =
+        new ContestRunner(CONTEST, console())
+            .run(
+                List.of(
+                    contestant("quern", "{\"ms_per_step\": 2}", 0),
+                    contestant("other", "{\"ms_per_step\": 5, \"peer\": \"Other 7\"}", 0)),
+                List.of(new Contestant.LeftOut("third", "it is not here")),
+                2);
+    assertThat(log()).hasContent("quern\nother\nquern\nother");
+    assertThat(result.rows()).extracting(ContestResult.Row::name).containsExactly("quern", "other");
+    assertThat(result.ratio(result.rows().get(1), "ms_per_step")).isEqualTo(2.5);
+    assertThat(notes.toString()).contains("round 2 of 2, other");
+    StringWriter table = new StringWriter();
+    result.print(new PrintWriter(table));
+    assertThat(table.toString()).contains("quern", "Other 7", "2.50", "left out: third: it is not");
+  }
+
+  @Test
+  void whoFailsIsLeftOutWithTheReason() throws IOException {
+    ContestResult result =
+        new ContestRunner(CONTEST, console())
+            .run(
+                List.of(
+                    contestant("quern", "{\"ms_per_step\": 2}", 0),
+                    contestant("broken", "{\"ms_per_step\": 5}", 3),
+                    contestant("silent", "no object", 0),
+                    new Contestant(
+                        "choosy",
+                        sizes -> {
+                          throw new AppException("it has no such model");
+                        },
+                        Map.of())),
+                List.of(),
+                2);
+    assertThat(log()).hasContent("quern\nbroken\nsilent\nquern");
+    assertThat(result.rows()).extracting(ContestResult.Row::name).containsExactly("quern");
+    assertThat(result.leftOut())
+        .extracting(Contestant.LeftOut::name)
+        .containsExactly("broken", "silent", "choosy");
+    assertThat(result.leftOut().getFirst().reason())
+        .contains("The last words of broken", "exit code 3");
+    assertThat(result.leftOut().getLast().reason()).contains("it has no such model");
+  }
+
+  @Test
+  void withoutUsThereIsNoContest() {
+    Contestant failing = contestant("quern", "nothing", 1);
+    ContestRunner runner = new ContestRunner(CONTEST, console());
+    assertThatThrownBy(() -> runner.run(List.of(failing), List.of(), 1))
+        .isInstanceOf(AppException.class)
+        .hasMessageContaining("The last words of quern");
+  }
+
+  private static ContestResult.Row row(String name, double... times) {
+    JsonMapper mapper = new JsonMapper();
+    return new ContestResult.Row(
+        name,
+        IntStream.range(0, times.length)
+            .mapToObj(index ->
+                mapper.readTree(
+                    "{\"ms_per_step\": "
+                        + times[index]
+                        + ", \"shapes\": [{\"shape\": \"dx:1x2x3\", \"ms\": "
+                        + times[index] / 2
+                        + "}]}"))
+            .toList());
+  }
+
+  @Test
+  void roundsAreSummedUpByTheirMedian() {
+    ContestResult.Row row = row("quern", 5, 3, 4);
+    assertThat(row.median("ms_per_step")).isEqualTo(4);
+    assertThat(row.spread("ms_per_step")).isEqualTo(0.5);
+    assertThat(row.product("dx:1x2x3")).isEqualTo(2);
+    assertThat(row.product("dx:9x9x9")).isNaN();
+    assertThat(row.median("nothing")).isNaN();
+    assertThat(row("quern", 5, 4).median("ms_per_step")).isEqualTo(4.5);
+  }
+
+  @Test
+  void theHistoryHasAllOfIt() {
+    Contest products = new Contest(Contest.Work.MATMUL, "gpt2-124m", 4, 64, Precision.F32, 2);
+    ContestResult result =
+        new ContestResult(
+            products,
+            List.of(row("quern", 4), row("mkl", 6)),
+            List.of(new Contestant.LeftOut("onednn", "it is not built")),
+            1.5);
+    JsonNode json = new JsonMapper().valueToTree(result.toJson());
+    assertThat(json.path("work").asString()).isEqualTo("matmul");
+    assertThat(json.path("load").asDouble()).isEqualTo(1.5);
+    JsonNode mkl = json.path("results").get(1);
+    assertThat(mkl.path("ms_per_step_ratio").asDouble()).isEqualTo(1.5);
+    assertThat(mkl.path("shapes").path("dx:1x2x3").asDouble()).isEqualTo(3);
+    assertThat(json.path("left_out").get(0).path("name").asString()).isEqualTo("onednn");
+    StringWriter table = new StringWriter();
+    result.print(new PrintWriter(table));
+    assertThat(table.toString()).contains("Measured under load", "dx:1x2x3", "3.00 (1.50)");
+  }
+
+  @Test
+  void thePictureHasABarForEach() throws IOException {
+    ContestResult result =
+        new ContestResult(CONTEST, List.of(row("quern", 4), row("other", 6)), List.of(), 0);
+    ContestChart chart = new ContestChart(List.of(result));
+    Path picture = folder.resolve("picture.png");
+    chart.write(picture);
+    assertThat(ImageIO.read(picture.toFile()).getWidth()).isEqualTo(1000);
+    BufferedImage plain = chart.plain();
+    assertThat(pixels(plain, Color.RED)).isGreaterThan(pixels(plain, Color.BLUE)).isPositive();
+    assertThat(pixels(plain, Color.BLUE)).isPositive();
+  }
+
+  private static long pixels(BufferedImage image, Color color) {
+    return IntStream.range(0, image.getWidth() * image.getHeight())
+        .filter(index ->
+            image.getRGB(index % image.getWidth(), index / image.getWidth()) == color.getRGB())
+        .count();
+  }
+
+  @Test
+  void whoIsNotBuiltIsNamed() {
+    for (Contest.Work work : Contest.Work.values()) {
+      Contest contest = new Contest(work, "gpt-char", 1, 8, Precision.F32, 1);
+      Contestants who = new Contestants(contest, folder, List.of());
+      assertThat(who.present()).extracting(Contestant::name).containsExactly("quern");
+      assertThat(who.absent()).isNotEmpty();
+      assertThat(who.absent())
+          .allSatisfy(left -> {
+            assertThat(left.reason()).isNotBlank();
+            assertThat(Contestants.names()).contains(left.name());
+          });
+    }
+  }
+
+  @Test
+  void whoIsBuiltTakesPart() throws IOException {
+    Files.createDirectories(folder.resolve("lib"));
+    Contest contest = new Contest(Contest.Work.MATMUL, "gpt-char", 1, 8, Precision.F32, 3);
+    Contestants who = new Contestants(contest, folder, List.of("mkl"));
+    assertThat(who.present()).extracting(Contestant::name).containsExactly("quern", "mkl");
+    assertThat(who.absent()).isEmpty();
+    JsonNode ours =
+        new JsonMapper()
+            .readTree("{\"shapes\":[{\"shape\":\"dx:1x2x3\"},{\"shape\":\"dw:4x5x6\"}]}");
+    assertThat(who.present().getLast().command().apply(ours))
+        .containsSubsequence("--threads", "3", "--shapes", "dx:1x2x3,dw:4x5x6");
+  }
+
+  @Test
+  void aComparisonLeavesPictureAndHistory() throws IOException {
+    Path out = folder.resolve("out");
+    Cli.Result result =
+        Cli.run(
+                "bench",
+                "compare",
+                "train",
+                "--model",
+                "gpt-char",
+                "--batch",
+                1,
+                "--context",
+                8,
+                "--threads",
+                1,
+                "--rounds",
+                1,
+                "--peer",
+                "none",
+                "--out",
+                out)
+            .succeeded();
+    assertThat(result.out()).contains("train, gpt-char, 1 x 8, f32", "quern", "Picture: ");
+    assertThat(out.resolve("train-gpt-char-1x8-f32.png")).isNotEmptyFile();
+    JsonNode line = new JsonMapper().readTree(Files.readString(out.resolve("history.jsonl")));
+    JsonNode ours = line.path("contests").get(0).path("results").get(0);
+    assertThat(ours.path("ms_per_step").asDouble()).isPositive();
+    assertThat(ours.path("ms_per_step_ratio").asDouble()).isCloseTo(1, within(0.0));
+    assertThat(line.path("processor").asString()).isNotBlank();
+  }
+
+  @Test
+  void compareHasAnExample() {
+    Cli.Result help = Cli.run("bench", "compare", "--help").succeeded();
+    assertThat(help.out()).contains("Example").contains("  quern bench compare");
+    assertThat(Cli.run("bench", "--help").out()).contains("compare");
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "think, --rounds,    1,        think",
+    "train, --model,     gpt5,     gpt5",
+    "train, --batch,     0,        --batch",
+    "train, --context,   0,        --context",
+    "train, --rounds,    0,        --rounds",
+    "train, --threads,   0,        --threads",
+    "train, --precision, abacus,   abacus",
+    "train, --peer,      abacus,   abacus",
+    "'',    --model,     gpt-char, WORK",
+  })
+  void whatCannotBeComparedIsRefused(String work, String option, String value, String named) {
+    Path out = folder.resolve("out");
+    Cli.Result result =
+        work.isEmpty()
+            ? Cli.run("bench", "compare", option, value, "--out", out)
+            : Cli.run("bench", "compare", work, option, value, "--out", out);
+    result.failedWith(named);
+    assertThat(out).doesNotExist();
+  }
+}

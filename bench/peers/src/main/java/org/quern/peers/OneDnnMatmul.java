@@ -1,0 +1,79 @@
+package org.quern.peers;
+
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.List;
+import org.bytedeco.dnnl.IntMemoryMap;
+import org.bytedeco.dnnl.dnnl_version_t;
+import org.bytedeco.dnnl.engine;
+import org.bytedeco.dnnl.global.dnnl;
+import org.bytedeco.dnnl.matmul;
+import org.bytedeco.dnnl.memory;
+import org.bytedeco.dnnl.post_ops;
+import org.bytedeco.dnnl.primitive_attr;
+import org.bytedeco.dnnl.stream;
+import org.bytedeco.javacpp.FloatPointer;
+import org.bytedeco.javacpp.PointerScope;
+
+/**
+ * Matrix products by oneDNN's matmul primitive over plain layouts, as PyTorch calls it. Its threads
+ * are OpenMP's: {@code OMP_NUM_THREADS}.
+ */
+final class OneDnnMatmul implements Product.Multiplier {
+  private final PointerScope scope = new PointerScope();
+  private final stream stream;
+  private final matmul primitive;
+  private final IntMemoryMap operands = new IntMemoryMap();
+
+  private OneDnnMatmul(Product product) {
+    engine cpu = new engine(engine.kind.cpu, 0);
+    stream = new stream(cpu);
+    memory.desc a = desc(product.m(), product.k(), product.turnedA());
+    memory.desc b = desc(product.k(), product.n(), product.turnedB());
+    memory.desc c = desc(product.m(), product.n(), false);
+    primitive_attr attributes = new primitive_attr();
+    if (product.turnedA()) {
+      post_ops sum = new post_ops();
+      sum.append_sum();
+      attributes.set_post_ops(sum);
+    }
+    primitive = new matmul(new matmul.primitive_desc(cpu, a, b, c, attributes, false));
+    operands.put(dnnl.DNNL_ARG_SRC, operand(a, cpu, product.m() * product.k()));
+    operands.put(dnnl.DNNL_ARG_WEIGHTS, operand(b, cpu, product.k() * product.n()));
+    operands.put(dnnl.DNNL_ARG_DST, operand(c, cpu, product.m() * product.n()));
+  }
+
+  private static memory.desc desc(int rows, int columns, boolean turned) {
+    return new memory.desc(
+        new long[] {rows, columns},
+        memory.data_type.f32,
+        turned ? memory.format_tag.ba : memory.format_tag.ab);
+  }
+
+  private static memory operand(memory.desc desc, engine cpu, int size) {
+    return new memory(desc, cpu, new FloatPointer(Product.random(size)));
+  }
+
+  @Override
+  public void multiply() {
+    primitive.execute(stream, operands);
+    stream._wait();
+  }
+
+  @Override
+  public void close() {
+    scope.close();
+  }
+
+  /** Options: {@code --shapes}, with commas between. */
+  public static void main(String[] arguments) throws IOException {
+    Options options = new Options(arguments);
+    dnnl_version_t version = dnnl.dnnl_version();
+    List<String> members = new ArrayList<>();
+    members.add(
+        Measure.member(
+            "peer", "oneDNN " + version.major() + "." + version.minor() + "." + version.patch()));
+    members.addAll(Product.measure(options.text("shapes"), OneDnnMatmul::new));
+    Measure.print(members);
+  }
+}
