@@ -45,6 +45,7 @@ import tools.jackson.databind.json.JsonMapper;
     })
 final class BenchCompareCommand implements Callable<Integer> {
   private static final int MOST = 1 << 15;
+  private static final List<String> PRECISIONS = List.of("f32", "bf16");
   private static final Path CPU = Path.of("/proc/cpuinfo");
 
   @Spec private CommandSpec spec = CommandSpec.create();
@@ -73,7 +74,7 @@ final class BenchCompareCommand implements Callable<Integer> {
       names = "--precision",
       paramLabel = "TYPE",
       defaultValue = "f32",
-      description = "What we compute in: f32 (default: ${DEFAULT-VALUE}).")
+      description = "What we compute matrix products in: f32 or bf16 (default: ${DEFAULT-VALUE}).")
   private String precision = "f32";
 
   @Option(
@@ -141,7 +142,10 @@ final class BenchCompareCommand implements Callable<Integer> {
   }
 
   private List<Contest> contests() {
-    Precision type = Precision.parse(precision);
+    if (!PRECISIONS.contains(precision)) {
+      throw new AppException(
+          "There is no precision " + precision + " to compare in; choose f32 or bf16.");
+    }
     BenchOptions.range("--rounds", rounds, 1, MOST);
     int workers =
         BenchOptions.range("--threads", threads, 1, MOST)
@@ -152,7 +156,7 @@ final class BenchCompareCommand implements Callable<Integer> {
         throw new AppException(
             "--model, --batch and --context need a WORK before them: train, matmul or generate.");
       }
-      return Contest.usual(type, workers);
+      return Contest.usual(precision, workers);
     }
     Contest.Work what =
         Contest.Work.find(given.get())
@@ -172,7 +176,7 @@ final class BenchCompareCommand implements Callable<Integer> {
             name,
             BenchOptions.range("--batch", batch, 1, MOST).orElse(writing ? 1 : 4),
             BenchOptions.range("--context", context, 1, MOST).orElse(writing ? 576 : 64),
-            type,
+            precision,
             workers));
   }
 

@@ -7,9 +7,8 @@ import org.quern.Engine;
 import org.quern.Model;
 import org.quern.generate.Decoder;
 import org.quern.ir.Graph;
-import org.quern.ir.Region;
+import org.quern.ir.Value;
 import org.quern.ir.op.Matmul;
-import org.quern.model.CausalLanguageModel;
 import org.quern.model.LanguageModelGraphs;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -94,7 +93,7 @@ final class BenchGenerateCommand implements Callable<Integer> {
         report.put("passes", timed);
         report.put(decode, batch);
         double bytes =
-            weightBytes(model.architecture(), batch, context)
+            weightBytes(model, batch, context)
                 + decoder.cache().bytes() * (read + written / 2.0) / context;
         report.put("gb_per_second", bytes / decode.median() / 1e6);
         report.put("prefill_ms", prefill.median());
@@ -107,13 +106,14 @@ final class BenchGenerateCommand implements Callable<Integer> {
   }
 
   /** The weights that writing a token reads: those of all matrix products. */
-  private static double weightBytes(CausalLanguageModel model, int batch, int context) {
-    Graph graph = LanguageModelGraphs.generation(model, batch, 1, context);
+  private static double weightBytes(Model model, int batch, int context) {
+    Graph graph =
+        LanguageModelGraphs.generation(
+            model.architecture(), batch, 1, context, model.backend().precision());
     return graph.nodes().stream()
         .filter(node -> node.op() instanceof Matmul)
-        .flatMap(node -> node.inputs().stream())
-        .filter(value -> value.region() == Region.PARAMETERS)
-        .mapToDouble(value -> value.bytes())
+        .map(node -> node.input(1))
+        .mapToDouble(Value::bytes)
         .sum();
   }
 }

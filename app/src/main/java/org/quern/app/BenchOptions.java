@@ -24,13 +24,6 @@ final class BenchOptions {
               + " (default: ${DEFAULT-VALUE}).")
   private String model = "gpt2-124m";
 
-  @Option(
-      names = "--precision",
-      paramLabel = "TYPE",
-      defaultValue = "f32",
-      description = "What is computed in: f32 (default: ${DEFAULT-VALUE}).")
-  private String precision = "f32";
-
   @Option(names = "--batch", paramLabel = "N", description = "Sequences side by side.")
   private @Nullable Integer batch;
 
@@ -54,7 +47,6 @@ final class BenchOptions {
 
   /** Finds what is wrong before anything takes time. */
   void check() {
-    precision();
     batch(1);
     range("--context", context, 1, MOST);
     range("--warmup", warmup, 0, MOST);
@@ -66,10 +58,6 @@ final class BenchOptions {
 
   String model() {
     return model;
-  }
-
-  Precision precision() {
-    return Precision.parse(precision);
   }
 
   boolean json() {

@@ -24,7 +24,7 @@ final class BenchReport {
     EngineDescription description = engine.describe();
     put("work", work);
     put("model", options.model());
-    put("precision", options.precision().toString());
+    put("precision", description.precision());
     put("threads", description.threads());
     put("backend", description.backend());
     put("tier", description.tier());

@@ -15,7 +15,7 @@ import java.util.Optional;
  * @param precision what is computed in
  * @param threads how many each may use
  */
-record Contest(Work work, String model, int batch, int context, Precision precision, int threads) {
+record Contest(Work work, String model, int batch, int context, String precision, int threads) {
   /** What can be compared. */
   enum Work {
     /** Steps of training. */
@@ -37,7 +37,7 @@ record Contest(Work work, String model, int batch, int context, Precision precis
   }
 
   /** What is compared where nothing is asked for. */
-  static List<Contest> usual(Precision precision, int threads) {
+  static List<Contest> usual(String precision, int threads) {
     return List.of(
         new Contest(Work.MATMUL, "gpt2-124m", 4, 64, precision, threads),
         new Contest(Work.TRAIN, "gpt-char", 12, 64, precision, threads),

@@ -169,7 +169,7 @@ record ContestResult(
     json.put("model", contest.model());
     json.put("batch", contest.batch());
     json.put("context", contest.context());
-    json.put("precision", contest.precision().toString());
+    json.put("precision", contest.precision());
     json.put("threads", contest.threads());
     json.put("rounds", ours().rounds().size());
     json.put("load", load);

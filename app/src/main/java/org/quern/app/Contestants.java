@@ -17,6 +17,7 @@ import tools.jackson.databind.JsonNode;
 final class Contestants {
   private static final String PACKAGE = "org.quern.peers.";
   private static final String SCRIPT = "pytorch_gpt_step.py";
+  private static final List<String> F32_ONLY = List.of("libtorch", "mkl");
   private static final int SECONDS_TO_IMPORT = 120;
 
   private final Contest contest;
@@ -109,8 +110,8 @@ final class Contestants {
     if (!isWanted(name)) {
       return;
     }
-    if (contest.precision() != Precision.F32 && contest.work() != Contest.Work.GENERATE) {
-      leaveOut(name, "it is measured in f32 only");
+    if (!contest.precision().equals("f32") && F32_ONLY.contains(name)) {
+      leaveOut(name, "it is measured in f32 only, and we compute in " + contest.precision());
     } else if (!Files.isDirectory(peers.resolve("lib"))) {
       leaveOut(name, "it is not built; run mvn -Ppeers -f bench/peers package with a network");
     } else {
@@ -154,6 +155,7 @@ final class Contestants {
     List<String> arguments = new ArrayList<>();
     Contest.option(arguments, "--threads", contest.threads());
     Contest.option(arguments, "--shapes", shapes);
+    Contest.option(arguments, "--precision", contest.precision());
     return arguments;
   }
 

@@ -26,7 +26,7 @@ import tools.jackson.databind.json.JsonMapper;
 /** {@code bench compare}: who runs when, what is made of it, and who is left out. */
 final class BenchCompareTest {
   private static final Contest CONTEST =
-      new Contest(Contest.Work.TRAIN, "gpt-char", 2, 8, Precision.F32, 1);
+      new Contest(Contest.Work.TRAIN, "gpt-char", 2, 8, "f32", 1);
 
   @TempDir private Path folder;
   private final StringWriter notes = new StringWriter();
@@ -130,7 +130,7 @@ final class BenchCompareTest {
 
   @Test
   void theHistoryHasAllOfIt() {
-    Contest products = new Contest(Contest.Work.MATMUL, "gpt2-124m", 4, 64, Precision.F32, 2);
+    Contest products = new Contest(Contest.Work.MATMUL, "gpt2-124m", 4, 64, "f32", 2);
     ContestResult result =
         new ContestResult(
             products,
@@ -172,7 +172,7 @@ final class BenchCompareTest {
   @Test
   void whoIsNotBuiltIsNamed() {
     for (Contest.Work work : Contest.Work.values()) {
-      Contest contest = new Contest(work, "gpt-char", 1, 8, Precision.F32, 1);
+      Contest contest = new Contest(work, "gpt-char", 1, 8, "f32", 1);
       Contestants who = new Contestants(contest, folder, List.of());
       assertThat(who.present()).extracting(Contestant::name).containsExactly("quern");
       assertThat(who.absent()).isNotEmpty();
@@ -187,7 +187,7 @@ final class BenchCompareTest {
   @Test
   void whoIsBuiltTakesPart() throws IOException {
     Files.createDirectories(folder.resolve("lib"));
-    Contest contest = new Contest(Contest.Work.MATMUL, "gpt-char", 1, 8, Precision.F32, 3);
+    Contest contest = new Contest(Contest.Work.MATMUL, "gpt-char", 1, 8, "f32", 3);
     Contestants who = new Contestants(contest, folder, List.of("mkl"));
     assertThat(who.present()).extracting(Contestant::name).containsExactly("quern", "mkl");
     assertThat(who.absent()).isEmpty();

@@ -13,11 +13,14 @@ import org.bytedeco.dnnl.post_ops;
 import org.bytedeco.dnnl.primitive_attr;
 import org.bytedeco.dnnl.stream;
 import org.bytedeco.javacpp.FloatPointer;
+import org.bytedeco.javacpp.Pointer;
 import org.bytedeco.javacpp.PointerScope;
+import org.bytedeco.javacpp.ShortPointer;
 
 /**
  * Matrix products by oneDNN's matmul primitive over plain layouts, as PyTorch calls it. Its threads
- * are OpenMP's: {@code OMP_NUM_THREADS}.
+ * are OpenMP's: {@code OMP_NUM_THREADS}. In BF16 both operands are BF16 already, in the peer's
+ * favour, and the result is F32.
  */
 final class OneDnnMatmul implements Product.Multiplier {
   private final PointerScope scope = new PointerScope();
@@ -25,12 +28,13 @@ final class OneDnnMatmul implements Product.Multiplier {
   private final matmul primitive;
   private final IntMemoryMap operands = new IntMemoryMap();
 
-  private OneDnnMatmul(Product product) {
+  private OneDnnMatmul(Product product, boolean half) {
+    memory.data_type type = half ? memory.data_type.bf16 : memory.data_type.f32;
     engine cpu = new engine(engine.kind.cpu, 0);
     stream = new stream(cpu);
-    memory.desc a = desc(product.m(), product.k(), product.turnedA());
-    memory.desc b = desc(product.k(), product.n(), product.turnedB());
-    memory.desc c = desc(product.m(), product.n(), false);
+    memory.desc a = desc(product.m(), product.k(), product.turnedA(), type);
+    memory.desc b = desc(product.k(), product.n(), product.turnedB(), type);
+    memory.desc c = desc(product.m(), product.n(), false, memory.data_type.f32);
     primitive_attr attributes = new primitive_attr();
     if (product.turnedA()) {
       post_ops sum = new post_ops();
@@ -38,20 +42,28 @@ final class OneDnnMatmul implements Product.Multiplier {
       attributes.set_post_ops(sum);
     }
     primitive = new matmul(new matmul.primitive_desc(cpu, a, b, c, attributes, false));
-    operands.put(dnnl.DNNL_ARG_SRC, operand(a, cpu, product.m() * product.k()));
-    operands.put(dnnl.DNNL_ARG_WEIGHTS, operand(b, cpu, product.k() * product.n()));
-    operands.put(dnnl.DNNL_ARG_DST, operand(c, cpu, product.m() * product.n()));
+    operands.put(dnnl.DNNL_ARG_SRC, operand(a, cpu, product.m() * product.k(), half));
+    operands.put(dnnl.DNNL_ARG_WEIGHTS, operand(b, cpu, product.k() * product.n(), half));
+    operands.put(dnnl.DNNL_ARG_DST, operand(c, cpu, product.m() * product.n(), false));
   }
 
-  private static memory.desc desc(int rows, int columns, boolean turned) {
+  private static memory.desc desc(int rows, int columns, boolean turned, memory.data_type type) {
     return new memory.desc(
-        new long[] {rows, columns},
-        memory.data_type.f32,
-        turned ? memory.format_tag.ba : memory.format_tag.ab);
+        new long[] {rows, columns}, type, turned ? memory.format_tag.ba : memory.format_tag.ab);
   }
 
-  private static memory operand(memory.desc desc, engine cpu, int size) {
-    return new memory(desc, cpu, new FloatPointer(Product.random(size)));
+  private static memory operand(memory.desc desc, engine cpu, int size, boolean half) {
+    float[] values = Product.random(size);
+    Pointer data = half ? new ShortPointer(rounded(values)) : new FloatPointer(values);
+    return new memory(desc, cpu, data);
+  }
+
+  private static short[] rounded(float[] values) {
+    short[] halves = new short[values.length];
+    for (int i = 0; i < values.length; i++) {
+      halves[i] = (short) (Float.floatToRawIntBits(values[i]) >>> 16);
+    }
+    return halves;
   }
 
   @Override
@@ -65,7 +77,7 @@ final class OneDnnMatmul implements Product.Multiplier {
     scope.close();
   }
 
-  /** Options: {@code --shapes}, with commas between. */
+  /** Options: {@code --precision}, and {@code --shapes} with commas between. */
   public static void main(String[] arguments) throws IOException {
     Options options = new Options(arguments);
     dnnl_version_t version = dnnl.dnnl_version();
@@ -73,7 +85,9 @@ final class OneDnnMatmul implements Product.Multiplier {
     members.add(
         Measure.member(
             "peer", "oneDNN " + version.major() + "." + version.minor() + "." + version.patch()));
-    members.addAll(Product.measure(options.text("shapes"), OneDnnMatmul::new));
+    boolean half = options.text("precision").equals("bf16");
+    members.addAll(
+        Product.measure(options.text("shapes"), product -> new OneDnnMatmul(product, half)));
     Measure.print(members);
   }
 }
