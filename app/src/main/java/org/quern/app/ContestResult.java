@@ -6,6 +6,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.OptionalDouble;
 import java.util.stream.DoubleStream;
 import tools.jackson.databind.JsonNode;
 
@@ -15,11 +16,10 @@ import tools.jackson.databind.JsonNode;
  * @param contest what was measured
  * @param rows who took part, we first
  * @param leftOut who did not
- * @param load processes that wanted to run before the contest began, as the system counts them;
- *     negative where it does not say
+ * @param others processors that others kept busy meanwhile; empty where the system does not say
  */
 record ContestResult(
-    Contest contest, List<Row> rows, List<Contestant.LeftOut> leftOut, double load) {
+    Contest contest, List<Row> rows, List<Contestant.LeftOut> leftOut, OptionalDouble others) {
   private static final String STEP = "ms_per_step";
   private static final List<String> PARTS = List.of("prefill_ms", STEP);
 
@@ -93,7 +93,9 @@ record ContestResult(
     out.println(contest + " (rounds: " + ours().rounds().size() + ")");
     if (isLoaded()) {
       out.printf(
-          Locale.ROOT, "Measured under load: %.1f processes wanted to run at the start.%n", load);
+          Locale.ROOT,
+          "Measured under load: others kept %.1f processors busy.%n",
+          others.orElseThrow());
     }
     for (String part : parts()) {
       out.printf(
@@ -152,7 +154,7 @@ record ContestResult(
 
   /** Whether so much ran besides that times say little. */
   boolean isLoaded() {
-    return load > 0.5;
+    return others.orElse(0) > Company.TOO_MUCH;
   }
 
   static String digits(double value) {
@@ -172,7 +174,7 @@ record ContestResult(
     json.put("precision", contest.precision());
     json.put("threads", contest.threads());
     json.put("rounds", ours().rounds().size());
-    json.put("load", load);
+    others.ifPresent(busy -> json.put("others_busy", BenchReport.round(busy)));
     List<Map<String, Object>> results = new ArrayList<>();
     for (Row row : rows) {
       Map<String, Object> result = new LinkedHashMap<>();

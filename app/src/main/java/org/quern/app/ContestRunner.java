@@ -16,8 +16,6 @@ import tools.jackson.databind.json.JsonMapper;
 
 /** Runs a contest: a process at a time, one of each contestant in turn, round after round. */
 final class ContestRunner {
-  private static final Path LOAD = Path.of("/proc/loadavg");
-
   private final Contest contest;
   private final Console console;
   private final List<Contestant.LeftOut> leftOut = new ArrayList<>();
@@ -34,7 +32,7 @@ final class ContestRunner {
    * @param rounds processes of each
    */
   ContestResult run(List<Contestant> contestants, List<Contestant.LeftOut> absent, int rounds) {
-    double load = load();
+    Company company = new Company();
     leftOut.addAll(absent);
     contestants.forEach(contestant -> results.put(contestant, new ArrayList<>()));
     Contestant ours = contestants.getFirst();
@@ -48,7 +46,7 @@ final class ContestRunner {
     }
     List<ContestResult.Row> rows = new ArrayList<>();
     results.forEach((who, found) -> rows.add(new ContestResult.Row(who.name(), found)));
-    return new ContestResult(contest, rows, List.copyOf(leftOut), load);
+    return new ContestResult(contest, rows, List.copyOf(leftOut), company.processors());
   }
 
   private void run(Contestant contestant, Contestant ours) {
@@ -141,14 +139,5 @@ final class ContestRunner {
         .map(String::strip)
         .filter(line -> !line.isEmpty())
         .toList();
-  }
-
-  /** Processes that want to run, as an average over the last minute; negative where unknown. */
-  static double load() {
-    try {
-      return Double.parseDouble(Files.readString(LOAD).split(" ", 2)[0]);
-    } catch (IOException | NumberFormatException notLinux) {
-      return -1;
-    }
   }
 }

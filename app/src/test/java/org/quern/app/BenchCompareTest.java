@@ -14,6 +14,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.OptionalDouble;
 import java.util.stream.IntStream;
 import javax.imageio.ImageIO;
 import org.junit.jupiter.api.Test;
@@ -136,10 +137,10 @@ final class BenchCompareTest {
             products,
             List.of(row("quern", 4), row("mkl", 6)),
             List.of(new Contestant.LeftOut("onednn", "it is not built")),
-            1.5);
+            OptionalDouble.of(1.5));
     JsonNode json = new JsonMapper().valueToTree(result.toJson());
     assertThat(json.path("work").asString()).isEqualTo("matmul");
-    assertThat(json.path("load").asDouble()).isEqualTo(1.5);
+    assertThat(json.path("others_busy").asDouble()).isEqualTo(1.5);
     JsonNode mkl = json.path("results").get(1);
     assertThat(mkl.path("ms_per_step_ratio").asDouble()).isEqualTo(1.5);
     assertThat(mkl.path("shapes").path("dx:1x2x3").asDouble()).isEqualTo(3);
@@ -152,7 +153,8 @@ final class BenchCompareTest {
   @Test
   void thePictureHasABarForEach() throws IOException {
     ContestResult result =
-        new ContestResult(CONTEST, List.of(row("quern", 4), row("other", 6)), List.of(), 0);
+        new ContestResult(
+            CONTEST, List.of(row("quern", 4), row("other", 6)), List.of(), OptionalDouble.empty());
     ContestChart chart = new ContestChart(List.of(result));
     Path picture = folder.resolve("picture.png");
     chart.write(picture);
@@ -228,6 +230,16 @@ final class BenchCompareTest {
     assertThat(ours.path("ms_per_step").asDouble()).isPositive();
     assertThat(ours.path("ms_per_step_ratio").asDouble()).isCloseTo(1, within(0.0));
     assertThat(line.path("processor").asString()).isNotBlank();
+  }
+
+  @Test
+  void companyIsWhatOthersTake() {
+    assertThat(Company.busyTicks("cpu  10 2 30 400 50 6 7 8 9 9")).isEqualTo(63);
+    assertThat(Company.ourTicks("77 (a) b c) S 1 2 3 4 5 6 7 8 9 10 100 20 3000 400 20 0 1"))
+        .isEqualTo(3520);
+    Company company = new Company();
+    assertThat(company.processors().isPresent()).isEqualTo(PeakMemory.gibibytes().isPresent());
+    assertThat(company.processors().orElse(0)).isNotNegative();
   }
 
   @Test
