@@ -125,6 +125,8 @@ int main(void) {
     for (int64_t i = 0; i < logits; i++) a[i] *= 8;
     RUN(cross_entropy_f32, "256x50257", 4.0 * logits, LIST(d, d + rows, a, ids), LIST(rows, CLASSES),
         LIST(0));
+    RUN(cross_entropy_with_gradient_f32, "256x50257", 8.0 * logits, LIST(d, b, a, ids),
+        LIST(rows, CLASSES), LIST(0));
     RUN(cross_entropy_backward_f32, "256x50257", 8.0 * logits, LIST(b, a, ids, d + rows),
         LIST(rows, CLASSES), LIST(0));
     return 0;

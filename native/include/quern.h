@@ -294,6 +294,9 @@ QUERN_API const char *quern_error_message(void);
  * cross_entropy_backward_f32   dlogits = (softmax(logits) - onehot(label)) * step.loss_scale
  *   p0 dlogits [N,V]  p1 logits  p2 labels  p3 lse   i0 N  i1 V   rows of ignored labels are zero
  *   in place: dlogits = logits                       split by rows
+ * cross_entropy_with_gradient_f32   both of one reading: losses as cross_entropy_f32, dlogits as its
+ *                          backward               p0 losses [N]  p1 dlogits [N,V]  p2 logits  p3 labels
+ *   i0 N  i1 V    in place: dlogits = logits         split by rows
  *
  * cache_append_f32         cache[b, starts[b] + t] = x[b, t]
  *   p0 cache [B,S,C]  p1 x [B*T rows]  p2 starts or null

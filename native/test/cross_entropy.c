@@ -25,6 +25,8 @@ static void cross_entropy_case(int64_t rows, int64_t classes, float magnitude, i
     output out[2] = {output_of(rows), output_of(rows)};
     output backward = output_of(n);
     output in_place = output_from(logits, n);
+    output both[2] = {output_of(rows), output_of(n)};
+    output both_in_place[2] = {output_of(rows), output_from(logits, n)};
     float *lse = check_floats(rows);
     for (int64_t r = 0; r < rows; r++) {
         const float *row = logits + r * classes;
@@ -33,6 +35,8 @@ static void cross_entropy_case(int64_t rows, int64_t classes, float magnitude, i
         lse[r] = (float)exact;
         expect(&out[0], r, ignored ? 0 : exact - row[labels[r]], ignored ? 0 : 1);
         expect(&out[1], r, exact, 1);
+        expect(&both[0], r, ignored ? 0 : exact - row[labels[r]], ignored ? 0 : 1);
+        expect(&both_in_place[0], r, ignored ? 0 : exact - row[labels[r]], ignored ? 0 : 1);
         for (int64_t v = 0; v < classes; v++) {
             int64_t i = r * classes + v;
             double softmax = exp(row[v] - (double)lse[r]);
@@ -42,6 +46,12 @@ static void cross_entropy_case(int64_t rows, int64_t classes, float magnitude, i
             double scale = ignored ? 0 : (softmax * (1 + difference) + (v == labels[r])) * step.loss_scale;
             expect(&backward, i, value, scale);
             expect(&in_place, i, value, scale);
+            /* One sum and one division more; and the logarithm is not rounded to a float. */
+            softmax = exp(row[v] - exact);
+            value = ignored ? 0 : (softmax - (v == labels[r])) * step.loss_scale;
+            scale = ignored ? 0 : (softmax * (2 + difference) + (v == labels[r])) * step.loss_scale;
+            expect(&both[1], i, value, scale);
+            expect(&both_in_place[1], i, value, scale);
         }
     }
     quern_record record = {.step = &step,
@@ -56,6 +66,16 @@ static void cross_entropy_case(int64_t rows, int64_t classes, float magnitude, i
     check_kernel_runs("cross_entropy_backward", kernel, &record, &backward, 1, 4);
     record.pointers[0] = record.pointers[1] = in_place.p;
     check_kernel_runs("cross_entropy_backward", kernel, &record, &in_place, 1, 4);
+    record = (quern_record){.step = &step,
+                            .pointers = {both[0].p, both[1].p, logits, labels},
+                            .integers = {rows, classes}};
+    kernel = QUERN_KERNEL_cross_entropy_with_gradient_f32;
+    check_kernel_runs("cross_entropy_with_gradient", kernel, &record, both, 2, 8);
+    record.pointers[0] = both_in_place[0].p;
+    record.pointers[1] = record.pointers[2] = both_in_place[1].p;
+    check_kernel_runs("cross_entropy_with_gradient", kernel, &record, both_in_place, 2, 8);
+    free_outputs(both, 2);
+    free_outputs(both_in_place, 2);
     free_outputs(out, 2);
     free_outputs(&backward, 1);
     free_outputs(&in_place, 1);
@@ -74,6 +94,7 @@ static void special_rows(void) {
     }
     logits[3 * CLASSES + 36] = NAN;
     float *losses = check_floats(ROWS);
+    float *dlogits = check_floats(ROWS * CLASSES);
     float *lse = check_floats(ROWS);
     quern_step step = {.loss_scale = 1};
     quern_record record = {.step = &step,
@@ -87,6 +108,14 @@ static void special_rows(void) {
         CHECK(lse[2] == 7 && losses[2] == 0, "one class: lse %g, loss %g", (double)lse[2],
               (double)losses[2]);
         CHECK(isnan(losses[3]) && isnan(lse[3]), "NaN is kept: %g", (double)losses[3]);
+        quern_record both = record;
+        both.pointers[1] = dlogits;
+        check_run(QUERN_KERNEL_cross_entropy_with_gradient_f32, tier, &both, 2);
+        CHECK(isfinite(losses[0]) && isfinite(losses[4]), "rows beside a NaN stay finite");
+        CHECK(losses[2] == 0 && dlogits[2 * CLASSES + 4] == 0, "one class: loss %g, gradient %g",
+              (double)losses[2], (double)dlogits[2 * CLASSES + 4]);
+        CHECK(isnan(losses[3]) && isnan(dlogits[3 * CLASSES]), "NaN is kept: %g", (double)losses[3]);
+        CHECK(isfinite(dlogits[4 * CLASSES]), "rows beside a NaN stay finite");
     }
     check_free(0);
 }
@@ -112,6 +141,11 @@ static void bad_labels(void) {
         memcpy(record.pointers, backward, sizeof backward);
         check_kernel_refuses("cross_entropy_backward", QUERN_KERNEL_cross_entropy_backward_f32,
                              &record, QUERN_BAD_INDEX, text);
+        void *both[] = {lse, out, logits, labels};
+        memcpy(record.pointers, both, sizeof both);
+        check_kernel_refuses("cross_entropy_with_gradient",
+                             QUERN_KERNEL_cross_entropy_with_gradient_f32, &record,
+                             QUERN_BAD_INDEX, text);
     }
     check_free(0);
 }

@@ -166,3 +166,100 @@ QUERN_KERNEL_DEFINE(cross_entropy_backward_f32) {
     }
     return QUERN_OK;
 }
+
+/* to = exp(x - shift); in place: to = x. Gives the sum. */
+static double exponentials(float *to, const float *x, int64_t count, float shift) {
+    vfloat center = v_splat(shift);
+    vfloat sum0 = v_zero();
+    vfloat sum1 = v_zero();
+    int64_t i = 0;
+    for (; i + 2 * QUERN_LANES <= count; i += 2 * QUERN_LANES) {
+        vfloat e0 = v_exp(v_load(x + i) - center);
+        vfloat e1 = v_exp(v_load(x + i + QUERN_LANES) - center);
+        v_store(to + i, e0);
+        v_store(to + i + QUERN_LANES, e1);
+        sum0 += e0;
+        sum1 += e1;
+    }
+    double sum = v_sum(sum0 + sum1);
+    for (; i < count; i += QUERN_LANES) {
+        int64_t rest = quern_min(count - i, QUERN_LANES);
+        store_up_to(to + i, v_exp(load_up_to(x + i, rest) - center), rest);
+        for (int64_t lane = 0; lane < rest; lane++) {
+            sum += to[i + lane];
+        }
+    }
+    return sum;
+}
+
+static void multiply(float *x, int64_t count, float factor) {
+    vfloat by = v_splat(factor);
+    int64_t i = 0;
+    for (; i + QUERN_LANES <= count; i += QUERN_LANES) {
+        v_store(x + i, v_load(x + i) * by);
+    }
+    if (i < count) {
+        v_store_first(x + i, v_load_first(x + i, count - i) * by, count - i);
+    }
+}
+
+/*
+ * As log_sum_of, and leaves in each block of `to` exp(x - shifts[block]); a block of a row so far
+ * all -infinity has the shift 0, and is zero.
+ */
+static log_sum keep_exponentials(float *to, const float *x, int64_t classes, float *shifts) {
+    log_sum of = {-INFINITY, 0};
+    for (int64_t start = 0; start < classes; start += BLOCK) {
+        int64_t count = quern_min(BLOCK, classes - start);
+        float high = highest(x + start, count);
+        if (high > of.high) {
+            of.sum *= exp((double)of.high - high);
+            of.high = high;
+        }
+        shifts[start / BLOCK] = of.high;
+        of.sum += exponentials(to + start, x + start, count, of.high == -INFINITY ? 0 : of.high);
+    }
+    return of;
+}
+
+/*
+ * Each exponential is taken once: relative to the maximum so far, and put right when the row's
+ * maximum and sum are known, while the row is still in the second-level cache.
+ */
+QUERN_KERNEL_DEFINE(cross_entropy_with_gradient_f32) {
+    float *losses = record->pointers[0];
+    float *dlogits = record->pointers[1];
+    const float *logits = record->pointers[2];
+    const int32_t *labels = record->pointers[3];
+    int64_t classes = record->integers[1];
+    float scale = record->step->loss_scale;
+    float *shifts = quern_work(record, part);
+    quern_range rows = quern_share(record->integers[0], 1, part, parts);
+    for (int64_t n = rows.first; n < rows.last; n++) {
+        int64_t label = labels[n];
+        if (!is_label(label, classes)) {
+            return bad_label(record, n, label, classes);
+        }
+        float *to = dlogits + n * classes;
+        if (label == QUERN_IGNORED_LABEL) {
+            losses[n] = 0;
+            memset(to, 0, (size_t)classes * sizeof(float));
+            continue;
+        }
+        if (quern_cancelled(record)) {
+            return QUERN_CANCELLED;
+        }
+        const float *row = logits + n * classes;
+        /* Before dlogits takes the row's place. */
+        double own = row[label];
+        log_sum of = keep_exponentials(to, row, classes, shifts);
+        losses[n] = (float)(((double)of.high - own) + log(of.sum));
+        for (int64_t start = 0; start < classes; start += BLOCK) {
+            double shift = shifts[start / BLOCK];
+            double factor = shift == -INFINITY ? 0 : exp(shift - of.high);
+            multiply(to + start, quern_min(BLOCK, classes - start), (float)(factor * scale / of.sum));
+        }
+        to[label] -= scale;
+    }
+    return QUERN_OK;
+}

@@ -155,16 +155,49 @@ public final class Graph {
     }
   }
 
+  /**
+   * Memory between nodes that several of them fill, each a {@link Value#slice} of it. Part of it
+   * may not be read before it is written.
+   */
+  public Value activation(String name, DType dtype, Shape shape) {
+    return register(name, dtype, shape, Region.ACTIVATIONS, 0);
+  }
+
   /** Appends a node. */
   public Node append(Op op, List<Value> inputs) {
+    return append(op, inputs, List.of());
+  }
+
+  /**
+   * Appends a node that makes its outputs where they are wanted.
+   *
+   * @param into for each output a slice of an {@link #activation}, or {@link Value#NONE} for memory
+   *     of its own, which those have that are left out
+   */
+  public Node append(Op op, List<Value> inputs, List<Value> into) {
     List<Op.Output> specifications = op.outputs(inputs);
     List<Value> made = new ArrayList<>(specifications.size());
-    for (Op.Output output : specifications) {
-      made.add(register(op.name(), output.dtype(), output.shape(), Region.ACTIVATIONS, 0));
+    for (int index = 0; index < specifications.size(); index++) {
+      Op.Output output = specifications.get(index);
+      Value place = index < into.size() ? into.get(index) : Value.NONE;
+      made.add(
+          place.isNone()
+              ? register(op.name(), output.dtype(), output.shape(), Region.ACTIVATIONS, 0)
+              : checkPlace(op, output, place));
     }
     Node node = new Node(nodes.size(), op, inputs, made, onUpdate);
     nodes.add(node);
     return node;
+  }
+
+  private static Value checkPlace(Op op, Op.Output output, Value place) {
+    if (place.region() != Region.ACTIVATIONS
+        || place.dtype() != output.dtype()
+        || !place.shape().equals(output.shape())) {
+      throw new GraphException(
+          op.name() + " makes " + output.dtype() + output.shape() + ", not " + place + ".");
+    }
+    return place;
   }
 
   /** Appends a node that makes one value. */

@@ -3,8 +3,8 @@ package org.quern.ir;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A tensor in a graph. Created by a {@link Graph} alone. A view shares the memory of its {@link
- * #root}; every other value is its own root.
+ * A tensor in a graph. Created by a {@link Graph} alone. A view or slice shares the memory of its
+ * {@link #root}; every other value is its own root.
  */
 public final class Value {
   /** Stands for an operand that an operation does without. */
@@ -36,7 +36,7 @@ public final class Value {
     this.base = base;
   }
 
-  /** The number of the value in its graph; a view has its root's. */
+  /** The number of the value in its graph; a view or slice has its root's. */
   public int id() {
     return id;
   }
@@ -61,7 +61,10 @@ public final class Value {
     return region;
   }
 
-  /** In a model's region, where the value starts, in elements; elsewhere the plan decides. */
+  /**
+   * Where the value starts, in elements: in a model's region, from its beginning; elsewhere from
+   * that of its root, whose place the plan decides.
+   */
   public long offset() {
     return offset;
   }
@@ -93,6 +96,22 @@ public final class Value {
           "The value " + this + " cannot be seen as " + other + ": the sizes differ.");
     }
     return other.equals(shape) ? this : new Value(id, name, dtype, other, region, offset, root());
+  }
+
+  /**
+   * A part of this value that is contiguous. Gradients do not flow through it.
+   *
+   * @param first its first element, counted in this value
+   * @param part its sizes
+   */
+  public Value slice(long first, Shape part) {
+    if (first < 0 || first > shape.elements() - part.elements()) {
+      throw new GraphException(
+          "The value " + this + " has no part " + part + " from element " + first + " on.");
+    }
+    return first == 0 && part.elements() == shape.elements()
+        ? view(part)
+        : new Value(id, name, dtype, part, region, offset + first, root());
   }
 
   @Override

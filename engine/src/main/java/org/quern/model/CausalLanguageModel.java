@@ -1,9 +1,11 @@
 package org.quern.model;
 
 import java.util.List;
+import org.quern.ir.Graph;
 import org.quern.ir.Parameter;
 import org.quern.ir.ParameterLayout;
 import org.quern.ir.Value;
+import org.quern.ir.op.Matmul;
 
 /**
  * An architecture that predicts the next token: its parameters, and how a graph computes logits
@@ -25,13 +27,18 @@ public sealed interface CausalLanguageModel permits Gpt2, Llama {
   /** Appends everything up to the last norm. Result: {@code [batch, time, channels]}. */
   Value hidden(Pass pass);
 
+  /** The weights of the head: {@code [vocabulary, channels]}. */
+  Value head(Graph graph);
+
   /**
    * Appends the head.
    *
    * @param hidden {@code [batch, time, channels]}
    * @return {@code [batch, time, vocabulary]}
    */
-  Value logits(Pass pass, Value hidden);
+  default Value logits(Pass pass, Value hidden) {
+    return Matmul.linear(pass.graph(), hidden, head(pass.graph()), Value.NONE);
+  }
 
   /** The architecture of a configuration. */
   static CausalLanguageModel of(ModelConfig config) {

@@ -133,8 +133,7 @@ public record Gpt2(Gpt2Config config) implements CausalLanguageModel {
   }
 
   @Override
-  public Value logits(Pass pass, Value hidden) {
-    String head = config.tiedHead() ? PREFIX + "wte.weight" : "lm_head.weight";
-    return Matmul.linear(pass.graph(), hidden, pass.graph().weight(head), Value.NONE);
+  public Value head(Graph graph) {
+    return graph.weight(config.tiedHead() ? PREFIX + "wte.weight" : "lm_head.weight");
   }
 }

@@ -6,8 +6,8 @@ import org.quern.ir.Graph;
 import org.quern.ir.Precision;
 import org.quern.ir.Shape;
 import org.quern.ir.Value;
-import org.quern.ir.op.CrossEntropy;
 import org.quern.ir.op.Embedding;
+import org.quern.ir.op.LinearCrossEntropy;
 
 /** The graphs of a causal language model, one for each thing that is done with it. */
 public final class LanguageModelGraphs {
@@ -54,8 +54,13 @@ public final class LanguageModelGraphs {
     Graph graph = new Graph(model.layout());
     Pass pass = Pass.full(graph, batch, time, training);
     Value labels = graph.input(LABELS, DType.I32, Shape.of(batch, time));
-    Value logits = model.logits(pass, model.hidden(pass));
-    graph.output(LOSS, CrossEntropy.loss(graph, logits, labels));
+    Value hidden = model.hidden(pass);
+    Value head = model.head(graph);
+    graph.output(
+        LOSS,
+        training
+            ? LinearCrossEntropy.lossAndGradients(graph, hidden, head, labels)
+            : LinearCrossEntropy.loss(graph, hidden, head, labels));
     return graph;
   }
 

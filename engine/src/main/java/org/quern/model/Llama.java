@@ -148,8 +148,7 @@ public record Llama(LlamaConfig config) implements CausalLanguageModel {
   }
 
   @Override
-  public Value logits(Pass pass, Value hidden) {
-    String head = config.tiedHead() ? EMBEDDING : "lm_head.weight";
-    return Matmul.linear(pass.graph(), hidden, pass.graph().weight(head), Value.NONE);
+  public Value head(Graph graph) {
+    return graph.weight(config.tiedHead() ? EMBEDDING : "lm_head.weight");
   }
 }

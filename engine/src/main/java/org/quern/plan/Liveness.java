@@ -30,7 +30,9 @@ final class Liveness {
     Liveness liveness = new Liveness(graph.values().size());
     for (Node node : graph.nodes()) {
       for (Value output : node.outputs()) {
-        liveness.first[output.id()] = node.id();
+        if (liveness.first[output.id()] < 0) {
+          liveness.first[output.id()] = node.id();
+        }
         liveness.last[output.id()] = node.id();
       }
       for (Value input : node.inputs()) {
@@ -67,6 +69,10 @@ final class Liveness {
   private boolean mayTakeOver(Node node, int index, Value output) {
     Value input = node.input(index);
     if (input.isNone()
+        // Others write, or still need, the rest of what it is a part of.
+        || isPart(input)
+        || isPart(output)
+        || first[output.id()] != node.id()
         || input.region() != Region.ACTIVATIONS
         || input.bytes() != output.bytes()
         || last[owner(input.id())] != node.id()) {
@@ -81,6 +87,10 @@ final class Liveness {
     return true;
   }
 
+  private static boolean isPart(Value value) {
+    return value.bytes() != value.root().bytes();
+  }
+
   /** The value whose memory {@code id} has: itself, or the one it took over. */
   int owner(int id) {
     int root = id;
@@ -90,7 +100,7 @@ final class Liveness {
     return root;
   }
 
-  /** The node that makes the value. */
+  /** The node that makes the value, or the first part of it. */
   int first(int id) {
     return first[id];
   }

@@ -109,7 +109,8 @@ final class MemoryPlan {
 
   /** Where the value starts in its region, in bytes. */
   long offset(Value value) {
-    return value.region().isModel() ? value.offset() * value.dtype().bytes() : offsets[value.id()];
+    long start = value.offset() * value.dtype().bytes();
+    return value.region().isModel() ? start : offsets[value.id()] + start;
   }
 
   /** The size of a region that the plan lays out, in bytes. */

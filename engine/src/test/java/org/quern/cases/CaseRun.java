@@ -86,6 +86,10 @@ final class CaseRun implements AutoCloseable {
     executable.run();
   }
 
+  Optional<String> findNonfinite() {
+    return executable.findNonfinite();
+  }
+
   /** The memory of what is to be compared, by the names of {@link CaseGraph#results}. */
   Map<String, float[]> results() {
     Map<String, float[]> results = new LinkedHashMap<>();
@@ -140,7 +144,7 @@ final class CaseRun implements AutoCloseable {
 
   private String outputName(Value value) {
     return graph.graph().outputs().entrySet().stream()
-        .filter(entry -> entry.getValue().id() == value.id())
+        .filter(entry -> entry.getValue().equals(value))
         .map(Map.Entry::getKey)
         .findFirst()
         .orElseThrow();

@@ -32,8 +32,9 @@ class GradientTest {
 
   @TestFactory
   Stream<DynamicTest> gradientsAreTheSlopesOfTheLoss() {
-    return OperationCases.tests().stream()
-        .filter(OperationCase::isDifferentiable)
+    return Stream.concat(
+            OperationCases.tests().stream().filter(OperationCase::isDifferentiable),
+            HeadCases.rows().stream())
         .map(row -> DynamicTest.dynamicTest(row.toString(), () -> check(row)));
   }
 

@@ -16,6 +16,8 @@ final class LossCases {
       rows.add(loss("normal", Fill.normal(2), Fill.ids(vocabulary), 5, vocabulary));
       rows.add(loss("some ignored", Fill.normal(2), SOME_IGNORED, 7, vocabulary));
       rows.add(backward("normal", Fill.normal(2), Fill.ids(vocabulary), 5, vocabulary));
+      rows.add(both("normal", Fill.normal(2), Fill.ids(vocabulary), 5, vocabulary));
+      rows.add(both("some ignored", Fill.normal(2), SOME_IGNORED, 7, vocabulary));
       rows.add(backward("some ignored", Fill.normal(2), SOME_IGNORED, 7, vocabulary));
     }
     rows.add(loss("one class", Fill.normal(1), Fill.cycle(0), 3, 1));
@@ -38,6 +40,28 @@ final class LossCases {
             Fill.ids(17),
             5,
             17));
+    rows.add(both("one class", Fill.normal(1), Fill.cycle(0), 3, 1));
+    rows.add(both("all ignored", Fill.normal(1), Fill.cycle(CrossEntropy.IGNORED), 5, 17));
+    rows.add(both("80", Fill.signs(80), Fill.ids(17), 5, 17));
+    rows.add(both("1e4", Fill.signs(1e4), Fill.ids(17), 5, 17));
+    rows.add(both("blocks", Fill.normal(20), Fill.ids(9001), 3, 9001));
+    rows.add(
+        both(
+            "a first block forbidden by minus infinity",
+            (random, index) ->
+                index % 4200 < 4099
+                    ? Float.NEGATIVE_INFINITY
+                    : (float) (random.nextGaussian() - 1000),
+            Fill.cycle(4099, 4199),
+            3,
+            4200));
+    rows.add(
+        both(
+            "not a number in one row",
+            (random, index) -> index == 40 ? Float.NaN : (float) random.nextGaussian(),
+            Fill.ids(17),
+            5,
+            17));
     for (int count : new int[] {1, 15, 16, 17, 1021}) {
       rows.add(
           OperationCase.of("CrossEntropy.Sum " + count)
@@ -45,6 +69,7 @@ final class LossCases {
               .body((g, o) -> g.apply(new CrossEntropy.Sum(), o.get("losses"))));
     }
     rows.add(loss("small", Fill.normal(1), SOME_IGNORED, 5, 4).differentiable());
+    rows.add(both("speed", Fill.normal(1), Fill.ids(50257), 256, 50257).speed());
     rows.add(loss("speed", Fill.normal(1), Fill.ids(50257), 1024, 50257).speed());
     return rows;
   }
@@ -55,6 +80,15 @@ final class LossCases {
         .input("logits", fill, count, vocabulary)
         .integers("labels", labels, count)
         .body((g, o) -> CrossEntropy.loss(g, o.get("logits"), o.get("labels")));
+  }
+
+  private static OperationCase both(
+      String what, Fill fill, Fill labels, int count, int vocabulary) {
+    return OperationCase.of(
+            "CrossEntropy.WithGradient " + what + " [" + count + ", " + vocabulary + "]")
+        .input("logits", fill, count, vocabulary)
+        .integers("labels", labels, count)
+        .body((g, o) -> g.apply(new CrossEntropy.WithGradient(), o.get("logits"), o.get("labels")));
   }
 
   private static OperationCase backward(

@@ -9,6 +9,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.function.Supplier;
 import java.util.stream.LongStream;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
@@ -55,40 +56,45 @@ class RandomGraphTest {
   Stream<DynamicContainer> plansThatShareMemoryGiveTheReferencesResults() {
     return LongStream.range(0, GRAPHS)
         .mapToObj(RandomGraphs::row)
-        .map(row -> {
-          CaseGraph graph = CaseGraph.ofBody(row);
-          Map<String, Tensor> exact = reference(graph, false);
-          Map<String, Tensor> rounded = reference(graph, true);
-          return dynamicContainer(
-              row.toString(),
-              backends.stream()
-                  .map(group ->
-                      dynamicTest(
-                          group.getFirst().name() + " " + group.getFirst().description(),
-                          () -> check(group, row, exact, rounded))));
-        });
+        .map(row -> onBackends(row.toString(), backends, () -> CaseGraph.ofBody(row)));
+  }
+
+  /** The tests of one graph, which {@code graphs} makes anew each time, on groups of backends. */
+  static DynamicContainer onBackends(
+      String name, List<List<Backend>> backends, Supplier<CaseGraph> graphs) {
+    CaseGraph graph = graphs.get();
+    Map<String, Tensor> exact = reference(graph, false);
+    Map<String, Tensor> rounded = reference(graph, true);
+    return dynamicContainer(
+        name,
+        backends.stream()
+            .map(group ->
+                dynamicTest(
+                    group.getFirst().name() + " " + group.getFirst().description(),
+                    () -> check(group, graphs, exact, rounded))));
   }
 
   private static void check(
       List<Backend> group,
-      OperationCase row,
+      Supplier<CaseGraph> graphs,
       Map<String, Tensor> exact,
       Map<String, Tensor> rounded) {
-    Map<String, float[]> guarded = run(group.getFirst(), row, new PlanOptions(true));
+    Map<String, float[]> guarded = run(group.getFirst(), graphs, new PlanOptions(true));
     List<String> faults = new ArrayList<>();
     exact.forEach(
         (name, tensor) -> compare(name, tensor, rounded.get(name), guarded.get(name), faults));
     assertThat(faults).as("faults of a plan that shares no memory").isEmpty();
     for (Backend backend : group) {
       BackendTest.assertSameBits(
-          run(backend, row, PlanOptions.STANDARD),
+          run(backend, graphs, PlanOptions.STANDARD),
           guarded,
           "a plan that shares memory, " + backend.description());
     }
   }
 
-  private static Map<String, float[]> run(Backend backend, OperationCase row, PlanOptions options) {
-    try (CaseRun run = new CaseRun(backend, CaseGraph.ofBody(row), options)) {
+  private static Map<String, float[]> run(
+      Backend backend, Supplier<CaseGraph> graphs, PlanOptions options) {
+    try (CaseRun run = new CaseRun(backend, graphs.get(), options)) {
       run.prepare();
       run.run();
       return run.results();

@@ -19,6 +19,7 @@ import org.quern.ir.op.Embedding;
 import org.quern.ir.op.GatedActivation;
 import org.quern.ir.op.GradientNorm;
 import org.quern.ir.op.LayerNorm;
+import org.quern.ir.op.LinearCrossEntropy;
 import org.quern.ir.op.Matmul;
 import org.quern.ir.op.RmsNorm;
 import org.quern.ir.op.Rope;
@@ -105,8 +106,8 @@ final class RandomGraphs {
       known.add(graft.next(known));
     }
     Value last = RmsNorm.apply(graph, known.getLast(), o.get("gamma0"), EPSILON);
-    Value logits = Matmul.linear(graph, last, o.get("table"), Value.NONE);
-    Value loss = CrossEntropy.loss(graph, logits, o.get("labels"));
+    Value loss =
+        loss(graph, last, o.get("table"), o.get("labels"), Math.max(0, random.nextInt(13) - 3));
     for (int index = 0; index < 2; index++) {
       Value value = known.get(random.nextInt(known.size()));
       if (!graph.outputs().containsValue(value)) {
@@ -121,6 +122,14 @@ final class RandomGraphs {
       new AdamW(0.9f, 0.99f, 1e-8f, 0.1f).apply(graph, parameter.name(), norm);
     }
     return loss;
+  }
+
+  private Value loss(Graph graph, Value x, Value weight, Value labels, int rows) {
+    if (rows > 0) {
+      return LinearCrossEntropy.lossAndGradients(graph, x, weight, labels, rows);
+    }
+    Value logits = Matmul.linear(graph, x, weight, Value.NONE);
+    return CrossEntropy.loss(graph, logits, labels);
   }
 
   /** Appends one thing after another. */

@@ -16,6 +16,7 @@ import org.quern.ir.op.Embedding;
 import org.quern.ir.op.GatedActivation;
 import org.quern.ir.op.GradientNorm;
 import org.quern.ir.op.LayerNorm;
+import org.quern.ir.op.LinearCrossEntropy;
 import org.quern.ir.op.Matmul;
 import org.quern.ir.op.RmsNorm;
 import org.quern.ir.op.Rope;
@@ -86,7 +87,9 @@ final class SmallModels {
       Value up = Matmul.linear(g, x, o.get("up"), Value.NONE);
       Value active = GatedActivation.apply(g, gate, up, ActivationFunction.SILU);
       x = Add.apply(g, x, Matmul.linear(g, active, o.get("down"), Value.NONE));
-      return finish(g, o, RmsNorm.apply(g, x, o.get("norm"), EPSILON));
+      x = RmsNorm.apply(g, x, o.get("norm"), EPSILON);
+      Value labels = o.get("labels");
+      return update(g, LinearCrossEntropy.lossAndGradients(g, x, o.get("table"), labels, 10));
     });
   }
 
@@ -119,6 +122,10 @@ final class SmallModels {
     Value logits = Matmul.linear(graph, x, o.get("table"), Value.NONE);
     Value loss = CrossEntropy.loss(graph, logits, o.get("labels"));
     graph.output("logits", logits);
+    return update(graph, loss);
+  }
+
+  private static Value update(Graph graph, Value loss) {
     graph.output("loss", loss);
     graph.differentiate(loss);
     graph.beginUpdate();

@@ -32,6 +32,46 @@ final class CrossEntropyReference {
     }
   }
 
+  /** Losses, and {@code dlogits = (softmax(logits) - onehot(label)) * loss scale}. */
+  static void withGradient(Operands o) {
+    Tensor logits = o.in(0);
+    int vocabulary = logits.last();
+    float scale = o.step().lossScale;
+    for (int n = 0; n < logits.rows(); n++) {
+      int row = n * vocabulary;
+      int label = o.in(1).integer(n);
+      if (label == CrossEntropy.IGNORED) {
+        o.out(0).set(n, 0, 0);
+        for (int v = 0; v < vocabulary; v++) {
+          o.out(1).set(row + v, 0, 0);
+        }
+        continue;
+      }
+      double max = Double.NEGATIVE_INFINITY;
+      for (int v = 0; v < vocabulary; v++) {
+        max = Math.max(max, logits.get(row + v));
+      }
+      double sum = 0;
+      for (int v = 0; v < vocabulary; v++) {
+        sum += Math.exp(logits.get(row + v) - max);
+      }
+      double loss = max - logits.get(row + label) + Math.log(sum);
+      o.out(0).set(n, loss, 2 * vocabulary + 8 + 4 * Math.abs(max) + 3 * Math.abs(loss));
+      for (int v = 0; v < vocabulary; v++) {
+        double exponent = logits.get(row + v) - max;
+        double probability = Math.exp(exponent) / sum;
+        double gradient = probability - (v == label ? 1 : 0);
+        // Of the exponential, of the sum that divides it, and of the difference.
+        double bound =
+            probability * (2 * vocabulary + 16 + Math.abs(exponent)) + 3 * Math.abs(gradient);
+        if (exponent == Double.NEGATIVE_INFINITY) {
+          bound = 3 * Math.abs(gradient);
+        }
+        o.out(1).set(row + v, gradient * scale, bound * scale);
+      }
+    }
+  }
+
   /** {@code out = step.loss = loss scale * sum of losses}. */
   static void sum(Operands o) {
     double sum = 0;

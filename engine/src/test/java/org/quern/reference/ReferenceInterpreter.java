@@ -3,8 +3,10 @@ package org.quern.reference;
 import java.util.Arrays;
 import java.util.EnumMap;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.function.IntToDoubleFunction;
 import org.quern.ir.Graph;
 import org.quern.ir.Node;
@@ -76,7 +78,7 @@ public final class ReferenceInterpreter {
       }
       tensors.put(value.id(), known);
     }
-    return known.slice(0, value.shape());
+    return known.slice((int) value.offset(), value.shape());
   }
 
   /** Writes an element of a region of the model. */
@@ -104,12 +106,15 @@ public final class ReferenceInterpreter {
 
   /** Runs the first {@code count} nodes. */
   public void run(ReferenceStep step, int count) {
+    Set<Integer> made = new HashSet<>();
     for (Node node : graph.nodes().subList(0, count)) {
       if (node.onUpdate() && !step.update) {
         continue;
       }
       for (Value output : node.outputs()) {
-        tensors.put(output.id(), allocate(output.shape(), Double.NaN));
+        if (made.add(output.id())) {
+          tensors.put(output.id(), allocate(output.root().shape(), Double.NaN));
+        }
       }
       run(node, new Operands(tensors(node.inputs()), tensors(node.outputs()), step));
       if (rounded) {
@@ -152,6 +157,7 @@ public final class ReferenceInterpreter {
       case CrossEntropy _ -> CrossEntropyReference.forward(operands);
       case CrossEntropy.Sum _ -> CrossEntropyReference.sum(operands);
       case CrossEntropy.Backward _ -> CrossEntropyReference.backward(operands);
+      case CrossEntropy.WithGradient _ -> CrossEntropyReference.withGradient(operands);
       case CacheAppend op -> CacheAppendReference.forward(op, operands);
       case GradientNorm _ -> GradientNormReference.forward(operands);
       case GradientNorm.SquareSum _ -> GradientNormReference.squareSum(operands);

@@ -32,7 +32,7 @@ final class CrossEntropyKernel implements VectorKernel {
       }
       long x = logits + row * 4 * v;
       float max = max(x, 4 * v);
-      float sum = sumOfExp(x, 4 * v, max, scratch);
+      float sum = sumOfExp(x, 4 * v, max, scratch, 0);
       double lse = max + Math.log(sum);
       Memory.setFloat(lses + 4 * row, (float) lse);
       float loss =
@@ -61,12 +61,16 @@ final class CrossEntropyKernel implements VectorKernel {
     return max;
   }
 
-  private static float sumOfExp(long x, long bytes, float max, long scratch) {
+  /** The sum of exp(x - max); its terms go {@code to} where that is not 0. */
+  private static float sumOfExp(long x, long bytes, float max, long scratch, long to) {
     long block = scratch + BLOCK_AT;
     FloatVector sum = FloatVector.zero(FLOATS);
     for (long first = 0; first < bytes; first += BLOCK_BYTES) {
       long wide = Math.min(BLOCK_BYTES, bytes - first);
       Functions.expPadded(block, x + first, wide, max);
+      if (to != 0) {
+        Memory.copy(to + first, block, wide);
+      }
       for (long at = 0; at < wide; at += BYTES) {
         sum = sum.add(FloatVector.fromMemorySegment(FLOATS, ALL, block + at, ORDER));
       }
@@ -115,17 +119,55 @@ final class CrossEntropyKernel implements VectorKernel {
         scale(to + first, scratch, wide, scale);
       }
     }
+  }
 
-    private static void scale(long to, long x, long bytes, float scale) {
-      long at = 0;
-      for (; at <= bytes - BYTES; at += BYTES) {
-        FloatVector.fromMemorySegment(FLOATS, ALL, x + at, ORDER)
-            .mul(scale)
-            .intoMemorySegment(ALL, to + at, ORDER);
+  /** Losses and their gradient, each exponential taken once. In place: dlogits = logits. */
+  static final class WithGradient implements VectorKernel {
+    @Override
+    public int run(long record, int part, int parts) {
+      long n = Fields.integer(record, 0);
+      long v = Fields.integer(record, 1);
+      long losses = Fields.pointer(record, 0);
+      long dlogits = Fields.pointer(record, 1);
+      long logits = Fields.pointer(record, 2);
+      long labels = Fields.pointer(record, 3);
+      float scale = Memory.getFloat(Fields.step(record) + Fields.STEP_LOSS_SCALE);
+      long scratch = Fields.scratch(record, part);
+      long last = Share.first(n, 1, part + 1, parts);
+      for (long row = Share.first(n, 1, part, parts); row < last; row++) {
+        int label = Memory.getInt(labels + 4 * row);
+        long to = dlogits + row * 4 * v;
+        if (label == Fields.IGNORED_LABEL) {
+          Memory.setFloat(losses + 4 * row, 0);
+          Memory.fill(to, 4 * v, 0);
+          continue;
+        }
+        if (label < 0 || label >= v) {
+          return Fields.badIndex(scratch, row, label, v);
+        }
+        long x = logits + row * 4 * v;
+        // Before dlogits takes the row's place.
+        float own = Memory.getFloat(x + 4L * label);
+        float max = max(x, 4 * v);
+        float sum = sumOfExp(x, 4 * v, max, scratch, to);
+        Memory.setFloat(losses + 4 * row, (float) (max - (double) own + Math.log(sum)));
+        scale(to, to, 4 * v, scale / sum);
+        long at = to + 4L * label;
+        Memory.setFloat(at, Memory.getFloat(at) - scale);
       }
-      for (; at < bytes; at += 4) {
-        Memory.setFloat(to + at, Memory.getFloat(x + at) * scale);
-      }
+      return Status.OK;
+    }
+  }
+
+  private static void scale(long to, long x, long bytes, float scale) {
+    long at = 0;
+    for (; at <= bytes - BYTES; at += BYTES) {
+      FloatVector.fromMemorySegment(FLOATS, ALL, x + at, ORDER)
+          .mul(scale)
+          .intoMemorySegment(ALL, to + at, ORDER);
+    }
+    for (; at < bytes; at += 4) {
+      Memory.setFloat(to + at, Memory.getFloat(x + at) * scale);
     }
   }
 }

@@ -217,6 +217,7 @@ public final class VectorWalker implements Walker {
       case DROPOUT_F32 -> new DropoutKernel();
       case CROSS_ENTROPY_F32 -> new CrossEntropyKernel();
       case CROSS_ENTROPY_BACKWARD_F32 -> new CrossEntropyKernel.Backward();
+      case CROSS_ENTROPY_WITH_GRADIENT_F32 -> new CrossEntropyKernel.WithGradient();
       case LOSS_SUM_F32 -> new LossSumKernel();
       case CACHE_APPEND_F32 -> new CacheAppendKernel();
       case SQUARE_SUM_F32 -> new SquareSumKernel();

@@ -108,13 +108,55 @@ public record CrossEntropy() implements Op {
   }
 
   /**
-   * The sum of the rows' losses times the step block's loss scale. Input: {@code [N]}. Output:
-   * {@code [1]}.
+   * Loss and gradient in one pass over the logits, where the loss will be differentiated once at
+   * most: each exponential is taken once. Inputs: logits, labels. Outputs: losses {@code [N]},
+   * dlogits.
+   */
+  public record WithGradient() implements Op {
+    @Override
+    public List<Output> outputs(List<Value> inputs) {
+      List<Output> rows = new CrossEntropy().outputs(inputs);
+      return List.of(rows.getFirst(), Output.f32(inputs.get(0).shape()));
+    }
+
+    @Override
+    public Kernel kernel() {
+      return Kernel.CROSS_ENTROPY_WITH_GRADIENT_F32;
+    }
+
+    @Override
+    public int[] inPlace(int output) {
+      return output == 1 ? new int[] {0} : new int[0];
+    }
+
+    @Override
+    public void lower(Node node, RecordWriter record) {
+      Value logits = node.input(0);
+      record.pointer(node.output(0));
+      record.pointer(node.output(1));
+      record.pointer(logits);
+      record.pointer(node.input(1));
+      record.integers(logits.shape().rows(), logits.shape().last());
+    }
+
+    @Override
+    public Cost cost(Node node) {
+      return Cost.streaming(node, 14 * node.input(0).shape().elements());
+    }
+  }
+
+  /**
+   * The sum of the rows' losses times the step block's loss scale. Inputs: losses {@code [N]}; and
+   * where {@link WithGradient} was used, what the losses depend on and its gradient, which is made
+   * already. Output: {@code [1]}.
    */
   public record Sum() implements Op {
     @Override
     public List<Output> outputs(List<Value> inputs) {
       Checks.f32(this, inputs.get(0));
+      if (inputs.size() > 1) {
+        Checks.shape(this, "the gradient", inputs.get(2), inputs.get(1).shape());
+      }
       return List.of(Output.f32(Shape.of(1)));
     }
 
@@ -132,13 +174,18 @@ public record CrossEntropy() implements Op {
 
     @Override
     public Cost cost(Node node) {
-      return Cost.streaming(node, node.input(0).shape().elements());
+      Value losses = node.input(0);
+      return new Cost(losses.shape().elements(), losses.bytes() + node.output(0).bytes());
     }
 
-    /** The rows' gradient is the loss scale, which {@link Backward} multiplies by itself. */
+    /** The rows' gradient is the loss scale, which the kernels of the rows multiply by. */
     @Override
     public void adjoint(Node node, Adjoints adjoints) {
-      adjoints.add(node.input(0), node.input(0));
+      if (node.inputs().size() > 1) {
+        adjoints.add(node.input(1), node.input(2));
+      } else {
+        adjoints.add(node.input(0), node.input(0));
+      }
     }
   }
 }

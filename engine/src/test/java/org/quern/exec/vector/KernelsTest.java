@@ -384,6 +384,7 @@ class KernelsTest {
               Kernel.CROSS_ENTROPY_F32,
               new long[] {losses, lse, logitsAt, labelsAt},
               new long[] {n, v}));
+      double[] exact = new double[n];
       double total = 0;
       for (int i = 0; i < n; i++) {
         double max = Double.NEGATIVE_INFINITY;
@@ -395,6 +396,7 @@ class KernelsTest {
           sum += Math.exp(logits[i * v + j] - max);
         }
         double expected = max + Math.log(sum);
+        exact[i] = expected;
         double loss = labels[i] < 0 ? 0 : expected - logits[i * v + labels[i]];
         total += loss;
         assertThat((double) Memory.getFloat(lse + 4L * i))
@@ -423,6 +425,29 @@ class KernelsTest {
                 new long[] {to, logitsAt, labelsAt, lse},
                 new long[] {n, v}));
         rig.expect("dlogits", to, expected, 2e-6);
+      }
+      // Not by a sum rounded to a float.
+      for (int i = 0; i < n * v; i++) {
+        if (labels[i / v] >= 0) {
+          double p = Math.exp(logits[i] - exact[i / v]);
+          expected[i] = (p - (i % v == labels[i / v] ? 1 : 0)) / 8;
+        }
+      }
+      long own = rig.floats(logits);
+      long again = rig.output(n);
+      for (long[] fromTo : new long[][] {{own, dlogits}, {own, own}}) {
+        rig.run(
+            rig.record(
+                Kernel.CROSS_ENTROPY_WITH_GRADIENT_F32,
+                new long[] {again, fromTo[1], fromTo[0], labelsAt},
+                new long[] {n, v}));
+        rig.expect("dlogits", fromTo[1], expected, 2e-6);
+        for (int i = 0; i < n; i++) {
+          double loss = Memory.getFloat(losses + 4L * i);
+          assertThat((double) Memory.getFloat(again + 4L * i))
+              .isCloseTo(
+                  loss, org.assertj.core.data.Offset.offset(2e-7 * (1 + Math.abs(lses[i]) + loss)));
+        }
       }
     }
   }
@@ -575,6 +600,8 @@ class KernelsTest {
         refuses(rig, Kernel.CROSS_ENTROPY_F32, new long[] {out, out, x, ids}, 1, bad, 4, 2, 4);
         refuses(
             rig, Kernel.CROSS_ENTROPY_BACKWARD_F32, new long[] {out, x, ids, x}, 1, bad, 4, 2, 4);
+        long[] both = {out, out, x, ids};
+        refuses(rig, Kernel.CROSS_ENTROPY_WITH_GRADIENT_F32, both, 1, bad, 4, 2, 4);
         refuses(
             rig, Kernel.ROPE_F32, new long[] {out, x, x, ids}, 1, bad, 4, 2, 1, 1, 16, 4, 0, 16);
         refuses(rig, Kernel.CACHE_APPEND_F32, new long[] {out, x, ids}, 1, bad, 4, 2, 1, 4, 4, 4);
