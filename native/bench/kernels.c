@@ -25,6 +25,7 @@ static float *floats(int64_t n) {
 
 static quern_step step = {.step = 3, .learning_rate = 1e-3f, .loss_scale = 1, .clip_scale = 1};
 static quern_barrier barrier;
+static float work[QUERN_WORK_BYTES / sizeof(float)];
 
 /* Seconds of the best run. */
 static double best(const quern_record *record, int32_t tier) {
@@ -57,7 +58,7 @@ static double best_copy(float *to, const float *from, int64_t n) {
 
 /* bytes: what has to be read and written at least. */
 static void report(const char *name, const char *shape, const quern_record *record, double bytes) {
-    printf("%-28s %-16s", name, shape);
+    printf("%-32s %-16s", name, shape);
     for (int32_t tier = 0; tier <= quern_cpu_tier(); tier++) {
         double seconds = best(record, tier);
         printf("  %s %7.1f GB/s %8.1f us", quern_tier_name(tier), bytes / seconds * 1e-9, seconds * 1e6);
@@ -84,6 +85,7 @@ int main(void) {
     do {                                                                                \
         r = (quern_record){.kernel = QUERN_KERNEL_##name,                               \
                            .step = &step,                                               \
+                           .work = work,                                                \
                            .pointers = pointer_list,                                    \
                            .integers = integer_list,                                    \
                            .floats = float_list};                                       \

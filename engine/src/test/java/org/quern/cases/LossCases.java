@@ -49,12 +49,12 @@ final class LossCases {
         both(
             "a first block forbidden by minus infinity",
             (random, index) ->
-                index % 4200 < 4099
+                index % 9000 < 4099
                     ? Float.NEGATIVE_INFINITY
                     : (float) (random.nextGaussian() - 1000),
-            Fill.cycle(4099, 4199),
+            Fill.cycle(4099, 8999),
             3,
-            4200));
+            9000));
     rows.add(
         both(
             "not a number in one row",
