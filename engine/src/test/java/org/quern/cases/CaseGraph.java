@@ -189,7 +189,7 @@ public final class CaseGraph {
       interpreter.write(value, index -> numbers[index]);
     }
     for (Region region : Region.values()) {
-      if (region.isModel()) {
+      if (region.isModel() && region.dtype() == DType.F32) {
         float[] numbers = region(region);
         for (int index = 0; index < numbers.length; index++) {
           interpreter.writeRegion(region, index, numbers[index]);
