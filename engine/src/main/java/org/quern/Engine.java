@@ -120,7 +120,7 @@ public final class Engine implements AutoCloseable {
     CausalLanguageModel architecture = CausalLanguageModel.of(source.config());
     ModelMemory memory = backend.allocate(source.folder().toString(), architecture.layout());
     try {
-      source.readWeights(memory);
+      source.readWeights(memory, backend.threads());
       return register(
           new Model(this, architecture, memory, source.tokenizer(), true, source.endOfText()));
     } catch (RuntimeException e) {

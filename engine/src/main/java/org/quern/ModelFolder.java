@@ -15,6 +15,7 @@ import org.quern.format.FormatException;
 import org.quern.format.ModelWeights;
 import org.quern.format.SafetensorsWriter;
 import org.quern.format.TensorEntry;
+import org.quern.format.WeightCopy;
 import org.quern.ir.DType;
 import org.quern.ir.Parameter;
 import org.quern.ir.Region;
@@ -68,8 +69,9 @@ record ModelFolder(
   }
 
   /** Reads every parameter as F32; each must be there, in its shape, and nothing else. */
-  void readWeights(ModelMemory memory) {
+  void readWeights(ModelMemory memory, int threads) {
     try (ModelWeights weights = ModelWeights.open(folder)) {
+      WeightCopy copy = new WeightCopy(weights);
       Set<String> used = new HashSet<>();
       for (Parameter parameter : memory.layout().parameters()) {
         String name = nameIn(weights, parameter.name());
@@ -85,7 +87,7 @@ record ModelFolder(
                   + parameter.shape()
                   + "; check that weights and config.json belong together.");
         }
-        weights.copyToF32(name, memory.segment(Region.PARAMETERS, parameter.name()));
+        copy.add(name, memory.segment(Region.PARAMETERS, parameter.name()));
         used.add(name);
       }
       for (String name : weights.tensors().keySet()) {
@@ -101,6 +103,7 @@ record ModelFolder(
                   + " no place; check that weights and config.json belong together.");
         }
       }
+      copy.run(threads);
     }
   }
 

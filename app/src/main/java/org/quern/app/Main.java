@@ -5,10 +5,8 @@ import java.io.FileOutputStream;
 import java.io.OutputStreamWriter;
 import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
-import picocli.AutoComplete.GenerateCompletion;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
-import picocli.CommandLine.HelpCommand;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ScopeType;
@@ -20,17 +18,6 @@ import picocli.CommandLine.Spec;
     description = "Trains language models and writes text with them, on the CPU of this machine.",
     mixinStandardHelpOptions = true,
     versionProvider = Version.class,
-    subcommands = {
-      TrainCommand.class,
-      GenerateCommand.class,
-      TokenizeCommand.class,
-      InspectCommand.class,
-      DoctorCommand.class,
-      CheckCommand.class,
-      BenchCommand.class,
-      HelpCommand.class,
-      GenerateCompletion.class
-    },
     footer = {
       "",
       "Exit codes: 0 done, 1 failed, 2 called wrongly, 130 stopped by Ctrl-C.",
@@ -56,10 +43,16 @@ public final class Main implements Runnable {
     spec.commandLine().usage(spec.commandLine().getOut());
   }
 
-  /** The command line with its conventions: exit codes, and errors of one sentence. */
-  static CommandLine commandLine() {
+  /**
+   * The command line with its conventions: exit codes, and errors of one sentence.
+   *
+   * @param arguments what it will be called with; of commands that they do not name it knows the
+   *     name alone. None for all commands
+   */
+  static CommandLine commandLine(String... arguments) {
     Main main = new Main();
     CommandLine commandLine = new CommandLine(main);
+    Subcommands.addTo(commandLine, arguments);
     // A prompt may begin with @.
     commandLine.setExpandAtFiles(false);
     commandLine.setParameterExceptionHandler(Errors::usage);
@@ -85,7 +78,9 @@ public final class Main implements Runnable {
   /** Runs a command and exits: 0 if it did what it should, 1 if not, 2 for a wrong call. */
   public static void main(String[] arguments) {
     CommandLine commandLine =
-        commandLine().setOut(writer(FileDescriptor.out)).setErr(writer(FileDescriptor.err));
+        commandLine(arguments)
+            .setOut(writer(FileDescriptor.out))
+            .setErr(writer(FileDescriptor.err));
     int code = commandLine.execute(arguments);
     commandLine.getOut().flush();
     commandLine.getErr().flush();

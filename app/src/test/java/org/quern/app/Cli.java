@@ -67,7 +67,9 @@ final class Cli {
     StringWriter out = new StringWriter();
     StringWriter err = new StringWriter();
     CommandLine commandLine =
-        Main.commandLine().setOut(new PrintWriter(out)).setErr(new PrintWriter(err));
+        Main.commandLine(strings(arguments))
+            .setOut(new PrintWriter(out))
+            .setErr(new PrintWriter(err));
     int code = commandLine.execute(strings(arguments));
     commandLine.getOut().flush();
     commandLine.getErr().flush();

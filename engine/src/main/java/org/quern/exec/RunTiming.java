@@ -48,9 +48,9 @@ final class RunTiming implements AutoCloseable {
       profiler = wanted;
       profile = wanted == null ? null : wanted.of(plan);
     }
+    events.begin();
     timed = wanted != null || events.wantKernels();
     long address = timed ? timedProgram() : program.address();
-    events.begin();
     begin = timed ? System.nanoTime() : 0;
     return address;
   }

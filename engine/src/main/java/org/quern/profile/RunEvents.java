@@ -4,6 +4,8 @@ import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
 import java.lang.foreign.MemorySegment;
 import java.util.Locale;
+import jdk.jfr.FlightRecorder;
+import org.jspecify.annotations.Nullable;
 import org.quern.ir.Node;
 import org.quern.ir.Precision;
 import org.quern.plan.Plan;
@@ -16,8 +18,8 @@ public final class RunEvents {
   private final Plan plan;
   private final int workers;
   private final Precision precision;
-  private final ProgramEvent program = new ProgramEvent();
-  private final KernelEvent probe = new KernelEvent();
+  private @Nullable ProgramEvent program;
+  private @Nullable KernelEvent probe;
   private long runs;
 
   /**
@@ -34,22 +36,37 @@ public final class RunEvents {
 
   /** Whether somebody records {@code org.quern.Kernel}, for which records must be timed. */
   public boolean wantKernels() {
-    return probe.isEnabled();
+    KernelEvent asked = probe;
+    return asked != null && asked.isEnabled();
   }
 
-  /** Before a run. */
+  /** Before a run, and before anything else is asked about it. */
   public void begin() {
-    program.begin();
+    ProgramEvent event = program;
+    if (event == null) {
+      // The first touch of an event sets up the recorder, which takes tens of milliseconds.
+      if (!FlightRecorder.isInitialized()) {
+        return;
+      }
+      event = new ProgramEvent();
+      program = event;
+      probe = new KernelEvent();
+    }
+    event.begin();
   }
 
   /** After a run: its duration. */
   public void end() {
-    program.end();
-    if (program.shouldCommit()) {
-      program.program = ExecutionProfile.title(plan);
-      program.records = plan.graph().nodes().size();
-      program.workers = workers;
-      program.commit();
+    ProgramEvent event = program;
+    if (event == null) {
+      return;
+    }
+    event.end();
+    if (event.shouldCommit()) {
+      event.program = ExecutionProfile.title(plan);
+      event.records = plan.graph().nodes().size();
+      event.workers = workers;
+      event.commit();
     }
   }
 
