@@ -32,7 +32,7 @@ class TrainerTest {
         Trainer trainer =
             fixture.trainer(
                 BatchSource.sequential(TrainingFixture.tokens().slice(0, 4 * 16 + 1), 4, 16),
-                TrainingFixture.options(400).withSchedule(Schedule.constant(1e-2)),
+                TrainingFixture.options(400).withSchedule(new Schedule.Cosine(1e-2, 1e-4, 10, 400)),
                 TrainingListener.NONE)) {
       assertThat(trainer.train().loss()).isLessThan(0.02f);
     }
