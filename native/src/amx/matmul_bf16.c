@@ -6,12 +6,17 @@
  */
 #include "amx/pack.h"
 #include "matmul/few_rows.h"
+#include "matmul/operand.h"
+#include "matmul/region.h"
 
 /* Rows, and columns, of the four tiles. */
 #define PANEL 32
 #define BLOCK_DEPTH 512
 #define BLOCK_ROWS 512
 #define BLOCK_COLUMNS 1024
+
+/* Steps of an element that take as long as packing one: an estimate, from 512 steps a cycle. */
+#define STEPS_PACKED 256
 
 /* Elements of a tile. */
 #define TILE (QUERN_TILE_LINES * QUERN_TILE_DEPTH)
@@ -22,39 +27,12 @@ _Static_assert(BLOCK_DEPTH * (BLOCK_ROWS + BLOCK_COLUMNS) * 2 + PANEL * PANEL * 
 /* Few rows are bound by reading b; the tier below does them. */
 int32_t quern_matmul_bf16__avx512(const quern_record *record, int32_t part, int32_t parts);
 
-typedef struct region {
-    quern_range rows;
-    quern_range columns;
-} region;
-
-/* As in matmul/matmul.c; a step costs 1/256 of packing an element. */
-static region divide(int64_t m, int64_t n, int32_t part, int32_t parts) {
-    int32_t best_rows = 1;
-    double best = -1;
-    for (int32_t rows = 1; rows <= parts; rows++) {
-        if (parts % rows != 0) continue;
-        quern_range widest_rows = quern_share(m, PANEL, 0, rows);
-        quern_range widest_columns = quern_share(n, PANEL, 0, parts / rows);
-        double height = (double)(widest_rows.last - widest_rows.first);
-        double width = (double)(widest_columns.last - widest_columns.first);
-        double cost = height * width / 256 + height + width;
-        if (best < 0 || cost < best) {
-            best = cost;
-            best_rows = rows;
-        }
-    }
-    int32_t best_columns = parts / best_rows;
-    return (region){quern_share(m, PANEL, part / best_columns, best_rows),
-                    quern_share(n, PANEL, part % best_columns, best_columns)};
-}
-
 /*
- * A block of an operand as panels of two tiles' lines, each step by step: panel, step, tile. `other`
- * elements lie between neighbours that are not neighbours in k, `next` between those in k.
+ * A block of an operand as panels of two tiles' lines, each step by step: panel, step, tile. along and
+ * turned as in pack_tile.
  */
 QUERN_INLINE void pack_panels(uint16_t *packed, const quern_operand *x, const int along,
                               const int turned, int64_t others, int64_t depth) {
-    const size_t bytes = x->stored ? sizeof(uint16_t) : sizeof(float);
     const int64_t other = along ? x->stride : 1;
     const int64_t next = along ? 1 : x->stride;
     for (int64_t i = 0; i < others; i += PANEL) {
@@ -63,7 +41,7 @@ QUERN_INLINE void pack_panels(uint16_t *packed, const quern_operand *x, const in
                 const int64_t first = i + half * QUERN_TILE_LINES;
                 if (first < others) {
                     quern_operand at = *x;
-                    at.from = (const char *)x->from + (size_t)(first * other + k * next) * bytes;
+                    at.from = operand_at(x->from, first * other + k * next, x->stored);
                     pack_tile(packed, &at, along, turned,
                               quern_min(others - first, QUERN_TILE_LINES),
                               quern_min(depth - k, QUERN_TILE_DEPTH));
@@ -201,10 +179,9 @@ QUERN_KERNEL_DEFINE(matmul_bf16) {
     const float *bias = record->pointers[3];
     quern_operand a = {record->pointers[1], record->integers[3], 0};
     quern_operand b = {record->pointers[2], record->integers[4], (flags & QUERN_STORED_BF16) != 0};
-    const char *a_from = a.from;
-    const char *b_from = b.from;
-    const size_t b_bytes = b.stored ? sizeof(uint16_t) : sizeof(float);
-    const region own = divide(m, n, part, parts);
+    const void *a_from = a.from;
+    const void *b_from = b.from;
+    const quern_region own = quern_divide(m, n, PANEL, PANEL, STEPS_PACKED, part, parts);
     uint16_t *packed_a = (uint16_t *)quern_work(record, part);
     uint16_t *packed_b = packed_a + BLOCK_ROWS * BLOCK_DEPTH;
     float *sums = (float *)(packed_b + BLOCK_COLUMNS * BLOCK_DEPTH);
@@ -222,11 +199,11 @@ QUERN_KERNEL_DEFINE(matmul_bf16) {
             }
             const int64_t depth = quern_min(k - p, deep);
             const int64_t steps = (depth + QUERN_TILE_DEPTH - 1) / QUERN_TILE_DEPTH;
-            b.from = b_from + (size_t)(b_transposed ? j * b.stride + p : p * b.stride + j) * b_bytes;
+            b.from = operand_at(b_from, b_transposed ? j * b.stride + p : p * b.stride + j, b.stored);
             pack_b(packed_b, &b, b_transposed, columns, depth);
             for (int64_t i = own.rows.first; i < own.rows.last; i += BLOCK_ROWS) {
                 const int64_t rows = quern_min(own.rows.last - i, BLOCK_ROWS);
-                a.from = a_from + (size_t)(a_transposed ? p * a.stride + i : i * a.stride + p) * sizeof(float);
+                a.from = operand_at(a_from, a_transposed ? p * a.stride + i : i * a.stride + p, 0);
                 pack_a(packed_a, &a, a_transposed, rows, depth);
                 multiply(out + i * out_stride + j, out_stride, packed_a, packed_b,
                          bias && p == 0 ? bias + j : NULL, accumulate || p > 0, rows, columns, steps, sums);

@@ -40,15 +40,21 @@ static float highest(const float *x, int64_t count) {
     return high;
 }
 
-/* Sum of exp(x - shift). */
-static double sum_of_exponentials(const float *x, int64_t count, float shift) {
+/* The sum of exp(x - shift), whose terms are left in `to` unless it is null; in place: to = x. */
+QUERN_INLINE double sum_of_exponentials(float *to, const float *x, int64_t count, float shift) {
     vfloat center = v_splat(shift);
     vfloat sum0 = v_zero();
     vfloat sum1 = v_zero();
     int64_t i = 0;
     for (; i + 2 * QUERN_LANES <= count; i += 2 * QUERN_LANES) {
-        sum0 += v_exp(v_load(x + i) - center);
-        sum1 += v_exp(v_load(x + i + QUERN_LANES) - center);
+        vfloat e0 = v_exp(v_load(x + i) - center);
+        vfloat e1 = v_exp(v_load(x + i + QUERN_LANES) - center);
+        if (to) {
+            v_store(to + i, e0);
+            v_store(to + i + QUERN_LANES, e1);
+        }
+        sum0 += e0;
+        sum1 += e1;
     }
     double sum = v_sum(sum0 + sum1);
     for (; i < count; i += QUERN_LANES) {
@@ -57,6 +63,7 @@ static double sum_of_exponentials(const float *x, int64_t count, float shift) {
         v_store(terms, v_exp(v_load_first(x + i, rest) - center));
         for (int64_t lane = 0; lane < rest; lane++) {
             sum += terms[lane];
+            if (to) to[i + lane] = terms[lane];
         }
     }
     return sum;
@@ -68,7 +75,11 @@ typedef struct log_sum {
     double sum;
 } log_sum;
 
-static log_sum log_sum_of(const float *x, int64_t classes) {
+/*
+ * Unless `to` is null, each block of it is left exp(x - shifts[block]); one of a row that is all
+ * -infinity so far is zero.
+ */
+QUERN_INLINE log_sum log_sum_of(float *to, float *shifts, const float *x, int64_t classes) {
     log_sum of = {-INFINITY, 0};
     for (int64_t start = 0; start < classes; start += BLOCK) {
         int64_t count = quern_min(BLOCK, classes - start);
@@ -77,8 +88,10 @@ static log_sum log_sum_of(const float *x, int64_t classes) {
             of.sum *= exp((double)of.high - high);
             of.high = high;
         }
+        if (to) shifts[start / BLOCK] = of.high;
         /* Where all is -infinity so far, infinity - infinity must not make NaN of it. */
-        of.sum += sum_of_exponentials(x + start, count, of.high == -INFINITY ? 0 : of.high);
+        of.sum += sum_of_exponentials(to ? to + start : NULL, x + start, count,
+                                      of.high == -INFINITY ? 0 : of.high);
     }
     return of;
 }
@@ -99,7 +112,7 @@ QUERN_KERNEL_DEFINE(cross_entropy_f32) {
             return QUERN_CANCELLED;
         }
         const float *row = logits + n * classes;
-        log_sum of = log_sum_of(row, classes);
+        log_sum of = log_sum_of(NULL, NULL, row, classes);
         double log_of_sum = log(of.sum);
         lse[n] = (float)(of.high + log_of_sum);
         /* The difference first: near 1e4 a float holds three digits after the point. */
@@ -167,31 +180,6 @@ QUERN_KERNEL_DEFINE(cross_entropy_backward_f32) {
     return QUERN_OK;
 }
 
-/* to = exp(x - shift); in place: to = x. Gives the sum. */
-static double exponentials(float *to, const float *x, int64_t count, float shift) {
-    vfloat center = v_splat(shift);
-    vfloat sum0 = v_zero();
-    vfloat sum1 = v_zero();
-    int64_t i = 0;
-    for (; i + 2 * QUERN_LANES <= count; i += 2 * QUERN_LANES) {
-        vfloat e0 = v_exp(v_load(x + i) - center);
-        vfloat e1 = v_exp(v_load(x + i + QUERN_LANES) - center);
-        v_store(to + i, e0);
-        v_store(to + i + QUERN_LANES, e1);
-        sum0 += e0;
-        sum1 += e1;
-    }
-    double sum = v_sum(sum0 + sum1);
-    for (; i < count; i += QUERN_LANES) {
-        int64_t rest = quern_min(count - i, QUERN_LANES);
-        store_up_to(to + i, v_exp(load_up_to(x + i, rest) - center), rest);
-        for (int64_t lane = 0; lane < rest; lane++) {
-            sum += to[i + lane];
-        }
-    }
-    return sum;
-}
-
 static void multiply(float *x, int64_t count, float factor) {
     vfloat by = v_splat(factor);
     int64_t i = 0;
@@ -201,25 +189,6 @@ static void multiply(float *x, int64_t count, float factor) {
     if (i < count) {
         v_store_first(x + i, v_load_first(x + i, count - i) * by, count - i);
     }
-}
-
-/*
- * As log_sum_of, and leaves in each block of `to` exp(x - shifts[block]); a block of a row so far
- * all -infinity has the shift 0, and is zero.
- */
-static log_sum keep_exponentials(float *to, const float *x, int64_t classes, float *shifts) {
-    log_sum of = {-INFINITY, 0};
-    for (int64_t start = 0; start < classes; start += BLOCK) {
-        int64_t count = quern_min(BLOCK, classes - start);
-        float high = highest(x + start, count);
-        if (high > of.high) {
-            of.sum *= exp((double)of.high - high);
-            of.high = high;
-        }
-        shifts[start / BLOCK] = of.high;
-        of.sum += exponentials(to + start, x + start, count, of.high == -INFINITY ? 0 : of.high);
-    }
-    return of;
 }
 
 /*
@@ -252,7 +221,7 @@ QUERN_KERNEL_DEFINE(cross_entropy_with_gradient_f32) {
         const float *row = logits + n * classes;
         /* Before dlogits takes the row's place. */
         double own = row[label];
-        log_sum of = keep_exponentials(to, row, classes, shifts);
+        log_sum of = log_sum_of(to, shifts, row, classes);
         losses[n] = (float)(((double)of.high - own) + log(of.sum));
         for (int64_t start = 0; start < classes; start += BLOCK) {
             double shift = shifts[start / BLOCK];

@@ -1,25 +1,11 @@
 #include "matmul/few_rows.h"
 
-#include "simd/simd.h"
+#include "matmul/operand.h"
 
 /* out[i] (+)= x + bias */
 QUERN_INLINE void put(float *out, float x, const float *bias, int64_t j, int add) {
     if (bias) x += bias[j];
     out[j] = add ? out[j] + x : x;
-}
-
-/* Where b's element `at` stands. */
-QUERN_INLINE const void *b_at(const void *b, int64_t at, const int stored) {
-    return stored ? (const void *)((const uint16_t *)b + at) : (const void *)((const float *)b + at);
-}
-
-QUERN_INLINE vfloat b_load(const void *b, int64_t at, const int stored) {
-    return stored ? v_load_bf16((const uint16_t *)b + at) : v_load((const float *)b + at);
-}
-
-QUERN_INLINE vfloat b_load_first(const void *b, int64_t at, int64_t n, const int stored) {
-    return stored ? v_load_bf16_first((const uint16_t *)b + at, n)
-                  : v_load_first((const float *)b + at, n);
 }
 
 /*
@@ -39,7 +25,7 @@ QUERN_INLINE void dots(float *out, int64_t out_stride, const float *a, int64_t a
     for (; k + QUERN_LANES <= depth; k += QUERN_LANES) {
         vfloat x[8];
 #pragma GCC unroll 8
-        for (int n = 0; n < count; n++) x[n] = b_load(b, n * b_stride + k, stored);
+        for (int n = 0; n < count; n++) x[n] = operand_load(b, n * b_stride + k, stored);
 #pragma GCC unroll 8
         for (int i = 0; i < rows; i++) {
             vfloat y = v_load(a + i * a_row + k);
@@ -50,7 +36,7 @@ QUERN_INLINE void dots(float *out, int64_t out_stride, const float *a, int64_t a
     if (k < depth) {
 #pragma GCC unroll 8
         for (int n = 0; n < count; n++) {
-            vfloat x = b_load_first(b, n * b_stride + k, depth - k, stored);
+            vfloat x = operand_load_first(b, n * b_stride + k, depth - k, stored);
 #pragma GCC unroll 8
             for (int i = 0; i < rows; i++) {
                 sum[i][n] = v_fma(v_load_first(a + i * a_row + k, depth - k), x, sum[i][n]);
@@ -67,11 +53,11 @@ QUERN_INLINE void dots(float *out, int64_t out_stride, const float *a, int64_t a
 #define DOTS(rows, count)                                                                         \
     case rows:                                                                                    \
         for (; j + count <= columns; j += count) {                                                \
-            dots(out, out_stride, a, a_row, b_at(b, j * b_stride, stored), stored, b_stride, bias, \
+            dots(out, out_stride, a, a_row, operand_at(b, j * b_stride, stored), stored, b_stride, bias, \
                  j, add, rows, count, depth);                                                     \
         }                                                                                         \
         for (; j < columns; j++) {                                                                \
-            dots(out, out_stride, a, a_row, b_at(b, j * b_stride, stored), stored, b_stride, bias, \
+            dots(out, out_stride, a, a_row, operand_at(b, j * b_stride, stored), stored, b_stride, bias, \
                  j, add, rows, 1, depth);                                                         \
         }                                                                                         \
         break;
@@ -114,14 +100,14 @@ QUERN_INLINE void add_rows(float *sum, int64_t panel, const float *a, int64_t a_
         for (; j + QUERN_LANES <= columns; j += QUERN_LANES) {
             vfloat x = v_load(to + j);
 #pragma GCC unroll 8
-            for (int s = 0; s < steps; s++) x = v_fma(factor[s], b_load(b, s * b_stride + j, stored), x);
+            for (int s = 0; s < steps; s++) x = v_fma(factor[s], operand_load(b, s * b_stride + j, stored), x);
             v_store(to + j, x);
         }
         if (j < columns) {
             vfloat x = v_load(to + j);
 #pragma GCC unroll 8
             for (int s = 0; s < steps; s++) {
-                x = v_fma(factor[s], b_load_first(b, s * b_stride + j, columns - j, stored), x);
+                x = v_fma(factor[s], operand_load_first(b, s * b_stride + j, columns - j, stored), x);
             }
             v_store(to + j, x);
         }
@@ -139,11 +125,11 @@ QUERN_INLINE void plain_rows(float *out, int64_t out_stride, const float *a, int
         memset(sum, 0, (size_t)(rows * panel) * sizeof(float));
         int64_t k = 0;
         for (; k + STEPS <= depth; k += STEPS) {
-            add_rows(sum, panel, a + k * a_step, a_row, a_step, b_at(b, k * b_stride + first, stored),
+            add_rows(sum, panel, a + k * a_step, a_row, a_step, operand_at(b, k * b_stride + first, stored),
                      stored, b_stride, rows, count, STEPS);
         }
         for (; k < depth; k++) {
-            add_rows(sum, panel, a + k * a_step, a_row, a_step, b_at(b, k * b_stride + first, stored),
+            add_rows(sum, panel, a + k * a_step, a_row, a_step, operand_at(b, k * b_stride + first, stored),
                      stored, b_stride, rows, count, 1);
         }
         for (int64_t i = 0; i < rows; i++) {

@@ -1,5 +1,7 @@
 #include "matmul/gemm.h"
 
+#include "matmul/operand.h"
+
 /* What a tile is called with; the same for all tiles of a quern_gemm but for a, b, c and bias. */
 typedef struct tile_call {
     const float *a;
@@ -193,17 +195,10 @@ QUERN_INLINE float element(const void *x, int64_t at, const int stored) {
     return y;
 }
 
-QUERN_INLINE const void *element_at(const void *x, int64_t at, const int stored) {
-    return stored ? (const void *)((const uint16_t *)x + at) : (const void *)((const float *)x + at);
-}
-
+/* A vector, of which the first n elements count. */
 QUERN_INLINE vfloat load_up_to(const void *x, int64_t at, int64_t n, const int stored) {
-    if (stored) {
-        const uint16_t *p = (const uint16_t *)x + at;
-        return n >= QUERN_LANES ? v_load_bf16(p) : v_load_bf16_first(p, quern_max(0, n));
-    }
-    const float *p = (const float *)x + at;
-    return n >= QUERN_LANES ? v_load(p) : v_load_first(p, quern_max(0, n));
+    return n >= QUERN_LANES ? operand_load(x, at, stored)
+                            : operand_load_first(x, at, quern_max(0, n), stored);
 }
 
 /*
@@ -271,7 +266,7 @@ QUERN_INLINE void pack_b(float *packed, const void *b, const int stored, int64_t
                          int64_t depth, int64_t columns) {
     if (transposed) {
         for (int64_t j = 0; j < columns; j += QUERN_TILE_COLUMNS) {
-            pack_transposed(packed + j * depth, QUERN_TILE_COLUMNS, element_at(b, j * stride, stored),
+            pack_transposed(packed + j * depth, QUERN_TILE_COLUMNS, operand_at(b, j * stride, stored),
                             stored, stride, quern_min(columns - j, QUERN_TILE_COLUMNS), depth);
         }
         return;

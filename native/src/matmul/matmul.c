@@ -6,6 +6,8 @@
  */
 #include "matmul/few_rows.h"
 #include "matmul/gemm.h"
+#include "matmul/operand.h"
+#include "matmul/region.h"
 
 /*
  * A panel of b (BLOCK_DEPTH by QUERN_TILE_COLUMNS) stays in the first-level cache, the block of a in
@@ -15,45 +17,12 @@
 #define BLOCK_ROWS (QUERN_TILE_ROWS * (168 / QUERN_TILE_ROWS))
 #define BLOCK_COLUMNS 1536
 
+/* Steps of an element that take as long as packing one. */
+#define STEPS_PACKED 16
+
 _Static_assert((BLOCK_DEPTH * (BLOCK_ROWS + BLOCK_COLUMNS) + QUERN_PACK_SLACK) * 4 <= QUERN_WORK_BYTES,
                "packed blocks fit into a worker's scratch memory");
 _Static_assert(BLOCK_COLUMNS % QUERN_TILE_COLUMNS == 0, "blocks are made of whole panels");
-
-/* Where b's element `at` stands: floats, or BF16 if stored. */
-static const void *b_at(const void *b, int64_t at, int stored) {
-    return stored ? (const void *)((const uint16_t *)b + at) : (const void *)((const float *)b + at);
-}
-
-/* The tile of out that a worker computes. */
-typedef struct region {
-    quern_range rows;
-    quern_range columns;
-} region;
-
-/*
- * Divides out among a grid of workers. A column of workers packs the same b and a row of them the
- * same a, so of all grids the one with the least arithmetic and packing for the busiest worker is
- * taken; an element costs 1/16 of a step to compute and about one to pack.
- */
-static region divide(int64_t m, int64_t n, int32_t part, int32_t parts) {
-    int32_t best_rows = 1;
-    double best = -1;
-    for (int32_t rows = 1; rows <= parts; rows++) {
-        if (parts % rows != 0) continue;
-        quern_range widest_rows = quern_share(m, QUERN_TILE_ROWS, 0, rows);
-        quern_range widest_columns = quern_share(n, QUERN_TILE_COLUMNS, 0, parts / rows);
-        double height = (double)(widest_rows.last - widest_rows.first);
-        double width = (double)(widest_columns.last - widest_columns.first);
-        double cost = height * width / 16 + height + width;
-        if (best < 0 || cost < best) {
-            best = cost;
-            best_rows = rows;
-        }
-    }
-    int32_t best_columns = parts / best_rows;
-    return (region){quern_share(m, QUERN_TILE_ROWS, part / best_columns, best_rows),
-                    quern_share(n, QUERN_TILE_COLUMNS, part % best_columns, best_columns)};
-}
 
 /* In whole vectors, which the slack behind a's panels has room for. */
 static int64_t whole(int64_t count) {
@@ -86,14 +55,15 @@ QUERN_INLINE int32_t matmul(const quern_record *record, int32_t part, int32_t pa
         quern_range columns = quern_share(n, QUERN_TILE_COLUMNS, part, parts);
         if (columns.first < columns.last) {
             quern_few_rows(out + columns.first, out_stride, a, a_row, a_step,
-                           b_at(b, columns.first * b_step, stored), stored, b_stride, b_transposed,
+                           operand_at(b, columns.first * b_step, stored), stored, b_stride, b_transposed,
                            bias ? bias + columns.first : NULL, accumulate, m,
                            columns.last - columns.first, k, work);
         }
         return QUERN_OK;
     }
 
-    const region own = divide(m, n, part, parts);
+    const quern_region own =
+        quern_divide(m, n, QUERN_TILE_ROWS, QUERN_TILE_COLUMNS, STEPS_PACKED, part, parts);
     float *packed_a = work;
     float *packed_b = work + BLOCK_ROWS * BLOCK_DEPTH + QUERN_PACK_SLACK;
     for (int64_t j = own.columns.first; j < own.columns.last; j += BLOCK_COLUMNS) {
@@ -103,7 +73,7 @@ QUERN_INLINE int32_t matmul(const quern_record *record, int32_t part, int32_t pa
         do {
             if (quern_cancelled(record)) return QUERN_CANCELLED;
             const int64_t depth = quern_min(k - p, BLOCK_DEPTH);
-            const void *block = b_at(b, p * b_row + j * b_step, stored);
+            const void *block = operand_at(b, p * b_row + j * b_step, stored);
             if (stored) {
                 quern_pack_b_bf16(packed_b, block, b_stride, b_transposed, depth, columns);
             } else {

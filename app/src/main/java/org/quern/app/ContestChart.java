@@ -2,15 +2,10 @@ package org.quern.app;
 
 import java.awt.Color;
 import java.awt.image.BufferedImage;
-import java.io.IOException;
-import java.io.OutputStream;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.IntStream;
-import javax.imageio.ImageIO;
-import org.knowm.xchart.BitmapEncoder;
 import org.knowm.xchart.CategoryChart;
 import org.knowm.xchart.CategoryChartBuilder;
 import org.knowm.xchart.style.Styler;
@@ -27,21 +22,7 @@ final class ContestChart {
   }
 
   void write(Path picture) {
-    try (OutputStream out = Files.newOutputStream(picture)) {
-      ImageIO.write(image(), "png", out);
-    } catch (IOException e) {
-      throw new AppException(
-          "The picture " + picture + " cannot be written (" + e.getMessage() + ").");
-    }
-  }
-
-  private BufferedImage image() {
-    try {
-      return BitmapEncoder.getBufferedImage(chart());
-    } catch (RuntimeException | InternalError | LinkageError noFonts) {
-      // Text cannot be drawn where a system has no fonts, and AWT says so in all these ways.
-      return plain();
-    }
+    Picture.write(picture, this::chart, this::plain);
   }
 
   private record Bar(String label, String who, double ratio) {}

@@ -104,7 +104,7 @@ public final class CpuBackend implements Backend {
 
   @Override
   public ModelMemory allocate(String owner, ParameterLayout layout) {
-    return new ModelMemory(lock, allocator, owner, layout);
+    return new ModelMemory(lock, allocator, owner, layout, threads());
   }
 
   @Override

@@ -127,7 +127,7 @@ final class CpuExecutable implements Executable {
   private long base(Region region) {
     return switch (region) {
       case PARAMETERS, ROUNDED_PARAMETERS, GRADIENTS, FIRST_MOMENTS, SECOND_MOMENTS ->
-          memory.model().segment(region).address();
+          memory.model().linked(region).address();
       case CACHE -> memory.cache().map(Slab::address).orElse(0L);
       case CONSTANTS -> constants.address();
       case IO -> io.address();
@@ -139,7 +139,7 @@ final class CpuExecutable implements Executable {
     MemorySegment region =
         switch (value.region()) {
           case PARAMETERS, ROUNDED_PARAMETERS, GRADIENTS, FIRST_MOMENTS, SECOND_MOMENTS ->
-              memory.model().segment(value.region());
+              memory.model().linked(value.region());
           case CACHE ->
               memory
                   .cache()
@@ -210,6 +210,9 @@ final class CpuExecutable implements Executable {
     try {
       checkOpen();
       prepare();
+      if (step.updates()) {
+        memory.model().parametersChange();
+      }
       long program = timing.begin();
       backend.begin(step);
       int status;

@@ -1,11 +1,15 @@
 package org.quern.exec;
 
 import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
 import java.util.EnumMap;
+import java.util.List;
 import java.util.Map;
 import org.quern.ir.Parameter;
 import org.quern.ir.ParameterLayout;
 import org.quern.ir.Region;
+import org.quern.memory.BFloat16;
+import org.quern.memory.ParallelTasks;
 import org.quern.memory.Slab;
 import org.quern.memory.SlabAllocator;
 
@@ -14,15 +18,22 @@ import org.quern.memory.SlabAllocator;
  * region a slab in the same layout. Closing waits for a run in progress.
  */
 public final class ModelMemory implements AutoCloseable {
+  /** What one thread rounds at a time. */
+  private static final long PIECE_BYTES = 1L << 20;
+
   private final RunLock lock;
   private final SlabAllocator allocator;
   private final String owner;
   private final ParameterLayout layout;
+  private final int threads;
   private final Map<Region, Slab> slabs = new EnumMap<>(Region.class);
+  private volatile boolean roundedIsCurrent;
   private volatile boolean closed;
 
-  ModelMemory(RunLock lock, SlabAllocator allocator, String owner, ParameterLayout layout) {
+  ModelMemory(
+      RunLock lock, SlabAllocator allocator, String owner, ParameterLayout layout, int threads) {
     this.lock = lock;
+    this.threads = threads;
     this.allocator = allocator;
     this.owner = owner;
     this.layout = layout;
@@ -56,8 +67,19 @@ public final class ModelMemory implements AutoCloseable {
     return slabs.containsKey(region);
   }
 
-  /** All of a region, gaps included. */
+  /**
+   * All of a region, gaps included. Who writes parameters asks for them anew each time, which is
+   * how rounded copies of them come to be made again.
+   */
   public MemorySegment segment(Region region) {
+    if (region == Region.PARAMETERS) {
+      parametersChange();
+    }
+    return linked(region);
+  }
+
+  /** A region, for a program that says itself when it changes parameters. */
+  MemorySegment linked(Region region) {
     checkOpen();
     Slab slab = slabs.get(region);
     if (slab == null) {
@@ -68,28 +90,50 @@ public final class ModelMemory implements AutoCloseable {
     return slab.segment();
   }
 
-  /** The part of a region that belongs to a parameter. */
+  /** The part of a region that belongs to a parameter; see {@link #segment(Region)}. */
   public MemorySegment segment(Region region, String name) {
+    return part(segment(region), region, name);
+  }
+
+  private MemorySegment part(MemorySegment all, Region region, String name) {
     Parameter parameter = layout.parameter(name);
-    return segment(region)
-        .asSlice(
-            layout.offset(name) * region.dtype().bytes(),
-            parameter.shape().elements() * region.dtype().bytes());
+    return all.asSlice(
+        layout.offset(name) * region.dtype().bytes(),
+        parameter.shape().elements() * region.dtype().bytes());
+  }
+
+  void parametersChange() {
+    roundedIsCurrent = false;
   }
 
   /**
-   * Rounds the matrices among the parameters, as they are now, into {@link
-   * Region#ROUNDED_PARAMETERS}.
+   * Makes sure that these parameters in {@link Region#ROUNDED_PARAMETERS} are those in {@link
+   * Region#PARAMETERS} rounded. Always of the same ones; does nothing, and allocates nothing,
+   * unless they may have changed.
    */
-  public void roundParameters() {
-    allocate(Region.ROUNDED_PARAMETERS);
-    lock.run(() ->
-        layout.parameters().parallelStream()
-            .filter(parameter -> parameter.shape().rank() > 1)
-            .forEach(parameter ->
-                Rounding.toBf16(
-                    segment(Region.PARAMETERS, parameter.name()),
-                    segment(Region.ROUNDED_PARAMETERS, parameter.name()))));
+  public void roundParameters(List<String> names) {
+    if (!roundedIsCurrent) {
+      allocate(Region.ROUNDED_PARAMETERS);
+      lock.run(() -> round(names));
+    }
+  }
+
+  private void round(List<String> names) {
+    roundedIsCurrent = true;
+    MemorySegment parameters = linked(Region.PARAMETERS);
+    MemorySegment rounded = linked(Region.ROUNDED_PARAMETERS);
+    List<Runnable> pieces = new ArrayList<>();
+    for (String name : names) {
+      MemorySegment from = part(parameters, Region.PARAMETERS, name);
+      MemorySegment to = part(rounded, Region.ROUNDED_PARAMETERS, name);
+      for (long first = 0; first < to.byteSize(); first += PIECE_BYTES) {
+        long bytes = Math.min(PIECE_BYTES, to.byteSize() - first);
+        MemorySegment floats = from.asSlice(2 * first, 2 * bytes);
+        MemorySegment target = to.asSlice(first, bytes);
+        pieces.add(() -> BFloat16.round(floats, target));
+      }
+    }
+    ParallelTasks.run(pieces, threads);
   }
 
   /** Whether the memory is still there. */

@@ -87,6 +87,10 @@ public final class StepBlock {
     block.set(JAVA_INT, UPDATE, update ? 1 : 0);
   }
 
+  boolean updates() {
+    return block.get(JAVA_INT, UPDATE) != 0;
+  }
+
   /** The learning rate of this step. */
   public void learningRate(float rate) {
     block.set(JAVA_FLOAT, LEARNING_RATE, rate);

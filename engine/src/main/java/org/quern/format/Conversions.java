@@ -6,6 +6,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 import org.quern.ir.DType;
+import org.quern.memory.BFloat16;
 
 /**
  * Conversion of elements between types, in bulk, over segments of any length and alignment. All
@@ -102,11 +103,7 @@ public final class Conversions {
     long n = elements(DType.F32, source, to, target);
     switch (to) {
       case F32 -> MemorySegment.copy(source, 0, target, 0, source.byteSize());
-      case BF16 -> {
-        for (long i = 0; i < n; i++) {
-          target.set(I16, i * 2, bf16(source.get(I32, i * 4)));
-        }
-      }
+      case BF16 -> BFloat16.round(source, target);
       case F16 -> {
         for (long i = 0; i < n; i++) {
           target.set(I16, i * 2, Float.floatToFloat16(source.get(F32, i * 4)));
@@ -168,16 +165,6 @@ public final class Conversions {
       case U8 -> source.get(JAVA_BYTE, index) & 0xff;
       case BOOL -> source.get(JAVA_BYTE, index) == 0 ? 0 : 1;
     };
-  }
-
-  /**
-   * The upper half of a float's bits, rounded to nearest even. A NaN gets its quiet bit, since
-   * rounding could carry it into infinity or drop the only set bits of its payload.
-   */
-  private static short bf16(int bits) {
-    boolean nan = (bits & 0x7fff_ffff) > 0x7f80_0000;
-    int rounded = bits + 0x7fff + ((bits >>> 16) & 1);
-    return (short) ((nan ? bits | 0x0040_0000 : rounded) >>> 16);
   }
 
   private static long elements(DType from, MemorySegment source, DType to, MemorySegment target) {

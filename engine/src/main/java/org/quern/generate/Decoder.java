@@ -3,6 +3,7 @@ package org.quern.generate;
 import static java.lang.foreign.ValueLayout.JAVA_INT;
 
 import java.lang.foreign.MemorySegment;
+import java.util.List;
 import java.util.Optional;
 import org.quern.exec.Backend;
 import org.quern.exec.CancelledException;
@@ -10,8 +11,8 @@ import org.quern.exec.Executable;
 import org.quern.exec.ExecutionException;
 import org.quern.exec.LinkedMemory;
 import org.quern.exec.ModelMemory;
-import org.quern.ir.Precision;
 import org.quern.ir.Region;
+import org.quern.ir.Value;
 import org.quern.memory.Slab;
 import org.quern.model.CausalLanguageModel;
 import org.quern.model.LanguageModelGraphs;
@@ -32,6 +33,7 @@ public final class Decoder implements AutoCloseable {
   private final ModelMemory memory;
   private final int batch;
   private final int capacity;
+  private final List<String> rounded;
   private final Slab cacheSlab;
   private final KvCache cache;
   private final MemorySegment[] ids = new MemorySegment[SIZES.length];
@@ -63,13 +65,15 @@ public final class Decoder implements AutoCloseable {
     this.batch = batch;
     this.capacity = capacity;
     Plan plan = plan(1);
+    rounded =
+        plan.graph().values().stream()
+            .filter(value -> value.region() == Region.ROUNDED_PARAMETERS)
+            .map(Value::name)
+            .toList();
     cacheSlab = backend.memory().allocate("keys and values", Math.max(1, plan.bytes(Region.CACHE)));
     cache = new KvCache(plan, cacheSlab.segment(), backend.memory());
     try {
       link(SIZES.length - 1, plan);
-      if (backend.precision() == Precision.BF16) {
-        memory.roundParameters();
-      }
     } catch (RuntimeException e) {
       cacheSlab.close();
       throw e;
@@ -240,6 +244,9 @@ public final class Decoder implements AutoCloseable {
     MemorySegment starts = program.input(Pass.STARTS);
     for (int row = 0; row < batch; row++) {
       starts.setAtIndex(JAVA_INT, row, position);
+    }
+    if (!rounded.isEmpty()) {
+      memory.roundParameters(rounded);
     }
     program.run();
     position += time;

@@ -131,32 +131,15 @@ public record LlamaConfig(
 
   /** These settings with another probability of dropout on the attention's weights. */
   public LlamaConfig withAttentionDropout(float probability) {
-    return new LlamaConfig(
-        family,
-        vocabularySize,
-        contextLength,
-        channels,
-        layers,
-        heads,
-        groups,
-        headSize,
-        feedForward,
-        activation,
-        epsilon,
-        ropeTheta,
-        ropeScaling,
-        queryKeyValueBias,
-        outputBias,
-        feedForwardBias,
-        queryKeyNorm,
-        windows,
-        probability,
-        tiedHead,
-        initializerRange);
+    return with(probability, tiedHead);
   }
 
   /** These settings with a head that is the token embedding, or one of its own. */
   public LlamaConfig withTiedHead(boolean tied) {
+    return with(attentionDropout, tied);
+  }
+
+  private LlamaConfig with(float attentionDropout, boolean tiedHead) {
     return new LlamaConfig(
         family,
         vocabularySize,
@@ -177,7 +160,7 @@ public record LlamaConfig(
         queryKeyNorm,
         windows,
         attentionDropout,
-        tied,
+        tiedHead,
         initializerRange);
   }
 }

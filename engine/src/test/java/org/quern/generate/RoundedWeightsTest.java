@@ -4,13 +4,20 @@ import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import java.io.IOException;
 import java.lang.foreign.MemorySegment;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.quern.Engine;
 import org.quern.EngineOptions;
 import org.quern.Model;
+import org.quern.data.BatchSource;
+import org.quern.data.Corpus;
+import org.quern.data.TokenFile;
 import org.quern.exec.nativecpu.NativeKernels;
 import org.quern.ir.Parameter;
 import org.quern.ir.Region;
@@ -18,6 +25,7 @@ import org.quern.model.Gpt2Config;
 import org.quern.model.LlamaConfig;
 import org.quern.model.ModelConfig;
 import org.quern.text.CharacterTokenizer;
+import org.quern.train.TrainingOptions;
 
 /** Decoding in bf16 reads matrices rounded to BF16, which are those of the model as it is now. */
 class RoundedWeightsTest {
@@ -93,6 +101,24 @@ class RoundedWeightsTest {
         head.setAtIndex(JAVA_FLOAT, i, 2 * head.getAtIndex(JAVA_FLOAT, i));
       }
       assertThat(distance(logits(engine, model), before)).isGreaterThan(0.1);
+    }
+  }
+
+  /** A model keeps its decoder from one text to the next, and may be trained in between. */
+  @Test
+  void aDecoderThatIsKeptSeesTheTrainedWeights(@TempDir Path folder) throws IOException {
+    String text = "the quick brown fox jumps over the lazy dog ".repeat(40);
+    Path file = Files.writeString(folder.resolve("text.txt"), text);
+    CharacterTokenizer letters = CharacterTokenizer.of(" abcdefghijklmnopqrstuvwxyz");
+    try (Engine engine = open("bf16");
+        TokenFile tokens = TokenFile.write(folder.resolve("tokens"), Corpus.of(file), letters);
+        Model model = engine.create(Gpt2Config.of(27, 32, 48, 2, 3), letters, 3)) {
+      GenerationOptions greedy = GenerationOptions.greedy(20);
+      String before = model.generate("the quick ", greedy, piece -> true).text();
+      model.train(BatchSource.shuffled(tokens.tokens(), 8, 32, 1), TrainingOptions.of(200));
+      assertThat(model.generate("the quick ", greedy, piece -> true).text())
+          .isNotEqualTo(before)
+          .startsWith("brown fox jumps");
     }
   }
 

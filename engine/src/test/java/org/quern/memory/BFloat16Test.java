@@ -1,4 +1,4 @@
-package org.quern.exec;
+package org.quern.memory;
 
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 import static java.lang.foreign.ValueLayout.JAVA_SHORT;
@@ -9,12 +9,12 @@ import java.lang.foreign.MemorySegment;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
 
-class RoundingTest {
+class BFloat16Test {
   private static float[] rounded(float... values) {
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment from = arena.allocateFrom(JAVA_FLOAT, values);
       MemorySegment to = arena.allocate(JAVA_SHORT, values.length);
-      Rounding.toBf16(from, to);
+      BFloat16.round(from, to);
       float[] read = new float[values.length];
       for (int i = 0; i < read.length; i++) {
         read[i] = Float.intBitsToFloat(to.getAtIndex(JAVA_SHORT, i) << 16);
