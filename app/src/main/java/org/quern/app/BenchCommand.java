@@ -14,6 +14,7 @@ import picocli.CommandLine.Spec;
       BenchTrainCommand.class,
       BenchGenerateCommand.class,
       BenchMatmulCommand.class,
+      BenchKernelsCommand.class,
       BenchCompareCommand.class
     },
     footer = {
@@ -22,6 +23,7 @@ import picocli.CommandLine.Spec;
       "  quern bench train --model gpt2-124m --batch 4 --context 64",
       "  quern bench generate --model llama-135m",
       "  quern bench matmul --shape 256x3072x768",
+      "  quern bench kernels --filter attention",
       "  quern bench compare"
     })
 final class BenchCommand implements Runnable {

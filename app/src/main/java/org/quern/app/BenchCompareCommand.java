@@ -1,16 +1,8 @@
 package org.quern.app;
 
-import java.io.IOException;
 import java.io.PrintWriter;
-import java.io.UncheckedIOException;
-import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
-import java.time.Instant;
-import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -21,7 +13,6 @@ import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
-import tools.jackson.databind.json.JsonMapper;
 
 /** {@code quern bench compare}. */
 @Command(
@@ -46,7 +37,6 @@ import tools.jackson.databind.json.JsonMapper;
 final class BenchCompareCommand implements Callable<Integer> {
   private static final int MOST = 1 << 15;
   private static final List<String> PRECISIONS = List.of("f32", "bf16");
-  private static final Path CPU = Path.of("/proc/cpuinfo");
 
   @Spec private CommandSpec spec = CommandSpec.create();
 
@@ -114,7 +104,7 @@ final class BenchCompareCommand implements Callable<Integer> {
     checkPeers();
     PrintWriter print = spec.commandLine().getOut();
     Console console = new Console(print, spec.commandLine().getErr(), false);
-    Path folder = folder();
+    History history = new History(out);
     List<ContestResult> results = new ArrayList<>();
     for (Contest contest : contests) {
       Contestants who = new Contestants(contest, built(), peers);
@@ -125,17 +115,21 @@ final class BenchCompareCommand implements Callable<Integer> {
         result.print(print);
       }
     }
-    String line = new JsonMapper().writeValueAsString(toJson(results));
+    Map<String, Object> line = History.line();
+    line.put("contests", results.stream().map(ContestResult::toJson).toList());
+    String text = History.json(line);
     Path picture =
-        folder.resolve(
-            contests.size() == 1 ? contests.getFirst().fileName() + ".png" : "compare.png");
+        history
+            .folder()
+            .resolve(
+                contests.size() == 1 ? contests.getFirst().fileName() + ".png" : "compare.png");
     new ContestChart(results).write(picture);
-    Path history = append(folder, line);
+    Path file = history.append(text);
     if (json) {
-      print.println(line);
+      print.println(text);
     } else {
       print.println();
-      print.println("Picture: " + picture + "; history: " + history + ".");
+      print.println("Picture: " + picture + "; history: " + file + ".");
     }
     print.flush();
     return 0;
@@ -196,51 +190,5 @@ final class BenchCompareCommand implements Callable<Integer> {
   /** Where the script that starts us has built the peers. */
   private static Path built() {
     return Path.of(System.getProperty("quern.peers", "bench/peers/target"));
-  }
-
-  private Path folder() {
-    try {
-      return Files.createDirectories(out);
-    } catch (IOException e) {
-      throw new AppException("The folder " + out + " cannot be made (" + e.getMessage() + ").");
-    }
-  }
-
-  private Map<String, Object> toJson(List<ContestResult> results) {
-    Map<String, Object> line = new LinkedHashMap<>();
-    line.put("time", Instant.now().truncatedTo(ChronoUnit.SECONDS).toString());
-    line.put("quern", Version.number());
-    line.put("java", Runtime.version().toString());
-    line.put("processor", processor());
-    line.put("processors", Runtime.getRuntime().availableProcessors());
-    line.put("contests", results.stream().map(ContestResult::toJson).toList());
-    return line;
-  }
-
-  private static String processor() {
-    try {
-      return Files.readAllLines(CPU).stream()
-          .filter(line -> line.startsWith("model name"))
-          .map(line -> line.replaceAll("^[^:]*:\\s*", ""))
-          .findFirst()
-          .orElse(System.getProperty("os.arch"));
-    } catch (IOException | UncheckedIOException notLinux) {
-      return System.getProperty("os.arch");
-    }
-  }
-
-  private static Path append(Path folder, String line) {
-    Path history = folder.resolve("history.jsonl");
-    try {
-      return Files.writeString(
-          history,
-          line + "\n",
-          StandardCharsets.UTF_8,
-          StandardOpenOption.CREATE,
-          StandardOpenOption.APPEND);
-    } catch (IOException e) {
-      throw new AppException(
-          "The history " + history + " cannot be written (" + e.getMessage() + ").");
-    }
   }
 }

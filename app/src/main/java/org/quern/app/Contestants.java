@@ -86,7 +86,8 @@ final class Contestants {
     return new Contestant(Contestant.OURS, sizes -> command, Map.of());
   }
 
-  private static List<String> java() {
+  /** A JVM such as the script starts. */
+  static List<String> java() {
     return List.of(
         Path.of(System.getProperty("java.home"), "bin", "java").toString(),
         "-XX:+UseSerialGC",

@@ -3,6 +3,7 @@ package org.quern.bench;
 import java.io.IOException;
 import org.openjdk.jmh.runner.Runner;
 import org.openjdk.jmh.runner.RunnerException;
+import org.openjdk.jmh.runner.options.ChainedOptionsBuilder;
 import org.openjdk.jmh.runner.options.CommandLineOptionException;
 import org.openjdk.jmh.runner.options.CommandLineOptions;
 import org.openjdk.jmh.runner.options.OptionsBuilder;
@@ -22,15 +23,19 @@ public final class Main {
       options.showHelp();
       return;
     }
-    Runner runner =
-        new Runner(
-            new OptionsBuilder()
-                .parent(options)
-                .jvmArgsPrepend(
-                    "--add-modules=jdk.incubator.vector",
-                    "--enable-native-access=ALL-UNNAMED",
-                    "-XX:+UseSerialGC")
-                .build());
+    ChainedOptionsBuilder builder =
+        new OptionsBuilder()
+            .parent(options)
+            .jvmArgsPrepend(
+                "--add-modules=jdk.incubator.vector",
+                "--enable-native-access=ALL-UNNAMED",
+                "-XX:+UseSerialGC");
+    if (!options.getParameter(KernelBenchmark.CASE).hasValue()) {
+      builder.param(
+          KernelBenchmark.CASE,
+          KernelCases.all().stream().map(KernelCase::name).toArray(String[]::new));
+    }
+    Runner runner = new Runner(builder.build());
     if (options.shouldList()) {
       runner.list();
     } else if (options.shouldListWithParams()) {
