@@ -4,6 +4,7 @@ import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 import static java.lang.foreign.ValueLayout.JAVA_INT;
 
 import java.lang.foreign.MemorySegment;
+import java.util.List;
 import java.util.Random;
 import java.util.concurrent.TimeUnit;
 import org.openjdk.jmh.annotations.Benchmark;
@@ -69,15 +70,14 @@ public class KernelBenchmark {
     Precision precision = engine.backend().precision();
     Graph graph = chosen.graph(layout, precision);
     model = engine.backend().allocate("a benchmark", layout);
-    fill(model.segment(Region.PARAMETERS));
-    if (chosen.decoding() && precision == Precision.BF16) {
-      model.roundParameters();
-    }
     executable = engine.backend().link(Plan.of(graph), LinkedMemory.of(model));
     for (Region region : Region.values()) {
       if (region.isModel() && region.dtype() == DType.F32 && model.has(region)) {
         fill(model.segment(region));
       }
+    }
+    if (model.has(Region.ROUNDED_PARAMETERS)) {
+      model.roundParameters(rounded(graph));
     }
     for (Value value : graph.values()) {
       if (value.region() == Region.IO && value.dtype() == DType.F32) {
@@ -89,6 +89,13 @@ public class KernelBenchmark {
     executable.step().update(true);
     executable.step().step(1);
     executable.step().learningRate(1e-6f);
+  }
+
+  private static List<String> rounded(Graph graph) {
+    return graph.values().stream()
+        .filter(value -> value.region() == Region.ROUNDED_PARAMETERS)
+        .map(Value::name)
+        .toList();
   }
 
   /** Numbers between 0 and 1, which second moments can be too; the same for every segment. */
