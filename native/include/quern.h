@@ -5,15 +5,15 @@
  * Shapes: B batch, T time, C channels, H heads, G key/value heads, D head size, V vocabulary,
  * N rows (B*T unless said otherwise). Tensors are row-major and contiguous unless a stride, counted
  * in elements, is given. Pointers are aligned to 4 bytes at least; operands do not overlap unless
- * the contract says "in place". Parameters' gradients are added to (+=); everything else is
- * assigned (=).
+ * the contract says "in place". Parameters' gradients are added to (+=), but for the first record to
+ * contribute to one (quern_record.assigned); everything else is assigned (=).
  */
 #ifndef QUERN_H
 #define QUERN_H
 
 #include <stdint.h>
 
-#define QUERN_ABI_VERSION 2
+#define QUERN_ABI_VERSION 3
 
 #if defined(__GNUC__)
 #define QUERN_API __attribute__((visibility("default")))
@@ -40,7 +40,9 @@ enum quern_flag {
     /* All workers meet after this record. */
     QUERN_BARRIER = 1,
     /* The record is left out unless quern_step.update is set: gradient norm and optimizer. */
-    QUERN_ON_UPDATE = 2
+    QUERN_ON_UPDATE = 2,
+    /* A parameter may have changed by now: the run is no longer cancelled. */
+    QUERN_COMMITTED = 4
 };
 
 /* quern_record.integers[6] of matmul_f32 and matmul_bf16 */
@@ -90,7 +92,7 @@ typedef struct quern_step {
     int32_t update;
     /*
      * May be set by any thread at any time: the run ends with QUERN_CANCELLED, unless it has reached
-     * the first record flagged QUERN_ON_UPDATE; then it goes on, so that no parameter is ahead of
+     * the first record flagged QUERN_COMMITTED; then it goes on, so that no parameter is ahead of
      * another.
      */
     int32_t cancel;
@@ -105,13 +107,19 @@ typedef struct quern_step {
     float grad_norm;
     /* Out of gradient_norm_f32, into the optimizer. */
     float clip_scale;
-    /* Out of gradient_norm_f32: the norm is NaN or infinite, and the optimizer changes nothing. */
+    /*
+     * Out, zero before a run: one more than the node of the first record that met a loss, a norm or
+     * squares of a gradient that were NaN or infinite. From that record on the optimizer changes
+     * nothing.
+     */
     int32_t nonfinite;
     /* Out: the first status other than QUERN_OK; zero before a run. */
     int32_t status;
     /* Out: the index of the record that gave the status. */
     int64_t failed_record;
-    int64_t reserved[7];
+    /* Whether gradients go on from those of the run before, as in a step of many micro batches. */
+    int64_t accumulate;
+    int64_t reserved[6];
 } quern_step;
 
 /* Where workers meet; zero before a run. Each counter has a cache line pair of its own. */
@@ -130,7 +138,11 @@ typedef struct quern_record {
     int32_t flags;
     /* The operation's number in the graph, for messages. */
     int32_t node;
-    int32_t reserved;
+    /*
+     * Bit i: pointers[i] is a gradient that no record before this one contributes to; it is assigned,
+     * and added to only where step->accumulate is set.
+     */
+    int32_t assigned;
     quern_step *step;
     /* Base of all workers' scratch: worker w has QUERN_WORK_BYTES from w * QUERN_WORK_BYTES on. */
     void *work;
@@ -238,7 +250,7 @@ QUERN_API const char *quern_error_message(void);
  *   p0 dx [N,C]  p1 dgamma [C] +=  p2 dout  p3 x  p4 rstd  p5 gamma
  *   i0 N  i1 C                                       dx by rows; dgamma by channels
  *
- * matmul_f32               out = op(a) op(b) + bias, or out += with QUERN_ACCUMULATE
+ * matmul_f32               out = op(a) op(b) + bias, or with QUERN_ACCUMULATE, unless assigned, out +=
  *   p0 out [M,N]  p1 a: [M,K], or [K,M] if transposed  p2 b: [K,N], or [N,K] if transposed
  *   p3 bias [N] or null
  *   i0 M  i1 N  i2 K  i3 stride of a  i4 stride of b  i5 stride of out  i6 quern_matmul_flag
@@ -289,7 +301,8 @@ QUERN_API const char *quern_error_message(void);
  * cross_entropy_f32        losses[n] = lse[n] - logits[n, labels[n]], or 0 where ignored
  *   p0 losses [N]  p1 lse [N]  p2 logits [N,V]  p3 labels int32 [N]
  *   i0 N  i1 V                                       split by rows
- * loss_sum_f32             out[0] = step.loss = step.loss_scale * sum of losses, added as doubles
+ * loss_sum_f32             out[0] = step.loss = step.loss_scale * sum of losses, added as doubles;
+ *                          sets step.nonfinite where that is not finite
  *   p0 out [1]  p1 losses [N]   i0 N                 worker 0 alone
  * cross_entropy_backward_f32   dlogits = (softmax(logits) - onehot(label)) * step.loss_scale
  *   p0 dlogits [N,V]  p1 logits  p2 labels  p3 lse   i0 N  i1 V   rows of ignored labels are zero
@@ -306,15 +319,19 @@ QUERN_API const char *quern_error_message(void);
  *                          added as doubles          p0 out  p1 x   i0 n   split by blocks
  * gradient_norm_f32        out[0] = step.grad_norm = sqrt(sum of p1), added as doubles;
  *   step.clip_scale = min(1, max_norm / (norm + 1e-6)), or 1 where max_norm is 0;
- *   step.nonfinite = the norm or step.loss is not finite
+ *   sets step.nonfinite, if it is zero, where the norm or step.loss is not finite
  *   p0 out [1]  p1 partial sums [n]   i0 n           worker 0 alone
  * adamw_f32                (Loshchilov and Hutter 2019, algorithm 2), as PyTorch's AdamW computes it
  *   g = grad * clip_scale; p *= 1 - lr f3; m = f0 m + (1 - f0) g; v = f1 v + (1 - f1) g^2;
- *   p -= lr / (1 - f0^t) * m / (sqrt(v) / sqrt(1 - f1^t) + f2); grad = 0
- *   p0 parameter  p1 grad  p2 m  p3 v   i0 n   f0 beta1  f1 beta2  f2 epsilon  f3 weight decay
- * sgd_f32                  g = grad * clip_scale + f1 p; m = f0 m + g; p -= lr m; grad = 0
- *   p0 parameter  p1 grad  p2 m   i0 n   f0 momentum  f1 weight decay
- * Both are split by elements, in multiples of 16, and where step.nonfinite is set do nothing.
+ *   p -= lr / (1 - f0^t) * m / (sqrt(v) / sqrt(1 - f1^t) + f2)
+ *   p0 parameter  p1 grad  p2 m  p3 v  p4 squares [i1] or null   i0 n  i1 number of squares
+ *   f0 beta1  f1 beta2  f2 epsilon  f3 weight decay
+ * sgd_f32                  g = grad * clip_scale + f1 p; m = f0 m + g; p -= lr m
+ *   p0 parameter  p1 grad  p2 m  p3 squares [i1] or null   i0 n  i1 number of squares
+ *   f0 momentum  f1 weight decay
+ * Both are split by elements, in multiples of 16, and do nothing where a record before them, or they,
+ * set step.nonfinite. Squares are square_sum_f32's of this gradient, for an update that does not wait
+ * for the norm: clip_scale counts as 1, and squares that are not finite set step.nonfinite.
  *
  * Random numbers: Philox4x32-10 (Salmon et al. 2011). Key: the low and the high half of step.seed.
  * Counter: (index / 4) low half, (index / 4) high half, stream, step.sequence low half.

@@ -56,7 +56,13 @@ QUERN_INLINE float *quern_work(const quern_record *record, int32_t part) {
 
 /* For the outer loops of kernels that run for more than some milliseconds. */
 QUERN_INLINE int quern_cancelled(const quern_record *record) {
-    return record->step && __atomic_load_n(&record->step->cancel, __ATOMIC_RELAXED);
+    return record->step && !(record->flags & QUERN_COMMITTED) &&
+           __atomic_load_n(&record->step->cancel, __ATOMIC_RELAXED);
+}
+
+/* Whether the gradient at pointers[index] is added to; else it is assigned. */
+QUERN_INLINE int quern_adds(const quern_record *record, int index) {
+    return !(record->assigned >> index & 1) || (record->step && record->step->accumulate);
 }
 
 QUERN_INLINE int64_t quern_min(int64_t a, int64_t b) { return a < b ? a : b; }

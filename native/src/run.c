@@ -114,7 +114,7 @@ static inline __attribute__((always_inline)) int32_t walk(const quern_program *p
         }
         int32_t flags = program->records[i].flags;
         /* An update that has begun is finished, so that no parameter is ahead of another. */
-        if (!(flags & QUERN_ON_UPDATE) && __atomic_load_n(&step->cancel, __ATOMIC_RELAXED) != 0) {
+        if (!(flags & QUERN_COMMITTED) && __atomic_load_n(&step->cancel, __ATOMIC_RELAXED) != 0) {
             return cancel(step, i);
         }
         int64_t begin = 0;

@@ -126,6 +126,31 @@ CHECK_UNUSED static void check_kernel_refuses(const char *what, int32_t kernel,
     }
 }
 
+/*
+ * As check_kernel_runs, for outputs that are gradients: added to; added to because the step says so,
+ * though they are assigned by default; and assigned, over NaN. places[k] is the index among the
+ * record's pointers of output k, or -1 where that is no gradient.
+ */
+CHECK_UNUSED static void check_gradient_runs(const char *what, int32_t kernel, quern_record *record,
+                                             output *outputs, int count, const int *places,
+                                             double ulps) {
+    check_kernel_runs(what, kernel, record, outputs, count, ulps);
+    quern_step step = {.accumulate = 1};
+    record->step = &step;
+    for (int k = 0; k < count; k++) {
+        if (places[k] >= 0) record->assigned |= 1 << places[k];
+    }
+    check_kernel_runs(what, kernel, record, outputs, count, ulps);
+    step.accumulate = 0;
+    for (int k = 0; k < count; k++) {
+        for (int64_t i = 0; places[k] >= 0 && i < outputs[k].n; i++) {
+            outputs[k].expected[i] -= (double)outputs[k].initial[i];
+            outputs[k].initial[i] = NAN;
+        }
+    }
+    check_kernel_runs(what, kernel, record, outputs, count, ulps);
+}
+
 /* Fills: what values a case is made of. */
 enum { FILL_SMALL, FILL_INTEGERS, FILL_80, FILL_10000, FILL_SUBNORMAL, FILL_CONSTANT, FILLS };
 

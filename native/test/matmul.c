@@ -114,6 +114,36 @@ static void check_case(const matmul_case *c) {
     check_free(0);
 }
 
+/* A gradient is assigned by the first that contributes to it, and added to where the step says so. */
+static void check_assigned(int32_t kernel, int64_t m, int64_t k) {
+    enum { N = 35 };
+    float *a = check_random(k * m, 1), *b = check_random(k * N, 1), *before = check_random(m * N, 1);
+    float *out = check_floats(m * N), *expected = check_floats(m * N);
+    const size_t bytes = (size_t)(m * N) * sizeof *out;
+    quern_step step = {0};
+    quern_record record = {.step = &step, .pointers = {expected, a, b}, .integers = {m, N, k, m, N, N}};
+    for (int tier = 0; tier < QUERN_TIERS; tier++) {
+        if (!check_has_tier(tier)) continue;
+        for (int64_t accumulate = 0; accumulate < 2; accumulate++) {
+            memcpy(expected, before, bytes);
+            record.pointers[0] = expected;
+            record.assigned = 0;
+            record.integers[6] = QUERN_TRANSPOSE_A | (accumulate ? QUERN_ACCUMULATE : 0);
+            check_run(kernel, tier, &record, 2);
+            memcpy(out, before, bytes);
+            for (int64_t i = 0; !accumulate && i < m * N; i++) out[i] = NAN;
+            record.pointers[0] = out;
+            record.assigned = 1;
+            record.integers[6] = QUERN_TRANSPOSE_A | QUERN_ACCUMULATE;
+            step.accumulate = accumulate;
+            check_run(kernel, tier, &record, 2);
+            CHECK(memcmp(out, expected, bytes) == 0, "%s m %ld k %ld", check_tier_names[tier], (long)m,
+                  (long)k);
+        }
+    }
+    check_free(0);
+}
+
 /* Small whole numbers, whose sums are exact in any order. */
 static void check_exact(int32_t kernel) {
     enum { M = 37, N = 51, K = 300 };
@@ -146,6 +176,9 @@ static void check_cancel(int32_t kernel) {
     for (int tier = 0; tier < QUERN_TIERS; tier++) {
         if (!check_has_tier(tier)) continue;
         CHECK(check_run(kernel, tier, &record, 1) == QUERN_CANCELLED, "cancelled");
+        record.flags = QUERN_COMMITTED;
+        CHECK(check_run(kernel, tier, &record, 1) == QUERN_OK, "committed");
+        record.flags = 0;
     }
     check_free(0);
 }
@@ -172,6 +205,10 @@ static void check_kernel(int32_t kernel) {
             check_case(&(matmul_case){181, 37, 523, flags, bias, 3, kernel});
             check_case(&(matmul_case){11, 1553, 261, flags, bias, 0, kernel});
         }
+    }
+    for (int64_t m = 1; m <= 40; m += 13) {
+        check_assigned(kernel, m, 5);
+        check_assigned(kernel, m, 531);
     }
     check_exact(kernel);
     check_cancel(kernel);

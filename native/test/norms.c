@@ -131,12 +131,13 @@ static void backward_case(int64_t rows, int64_t channels, int kind, int about_me
         quern_record record = {
             .pointers = {out[0].p, out[1].p, with_beta ? out[2].p : NULL, dout, x, mean, rstd, gamma},
             .integers = {rows, channels}};
-        check_kernel_runs("layer_norm_backward", QUERN_KERNEL_layer_norm_backward_f32, &record, out,
-                          with_beta ? 3 : 2, 12);
+        check_gradient_runs("layer_norm_backward", QUERN_KERNEL_layer_norm_backward_f32, &record, out,
+                            with_beta ? 3 : 2, (const int[]){-1, 1, 2}, 12);
     } else {
         quern_record record = {.pointers = {out[0].p, out[1].p, dout, x, rstd, gamma},
                                .integers = {rows, channels}};
-        check_kernel_runs("rms_norm_backward", QUERN_KERNEL_rms_norm_backward_f32, &record, out, 2, 12);
+        check_gradient_runs("rms_norm_backward", QUERN_KERNEL_rms_norm_backward_f32, &record, out, 2,
+                            (const int[]){-1, 1}, 12);
     }
     free(gamma_sum);
     free_outputs(out, 3);
@@ -156,8 +157,8 @@ static void column_sum_case(int64_t rows, int64_t channels, int kind) {
         expect(&out, c, sum, scale);
     }
     quern_record record = {.pointers = {out.p, x}, .integers = {rows, channels}};
-    check_kernel_runs("column_sum", QUERN_KERNEL_column_sum_f32, &record, &out, 1,
-                      kind == FILL_INTEGERS ? 0 : 10);
+    check_gradient_runs("column_sum", QUERN_KERNEL_column_sum_f32, &record, &out, 1, (const int[]){0},
+                        kind == FILL_INTEGERS ? 0 : 10);
     free_outputs(&out, 1);
     check_free(0);
 }

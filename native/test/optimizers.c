@@ -70,7 +70,7 @@ static void adamw_case(int64_t n, settings of) {
         double first_scale = fabs(m[i]) + fabs(g);
         expect(&out[0], i, decayed - change,
                fabs(decayed) + fabs(change) * (1 + first_scale / fmax(fabs(first), 1e-30)));
-        expect(&out[1], i, 0, 0);
+        expect(&out[1], i, grad[i], 0);
         expect(&out[2], i, first, first_scale);
         expect(&out[3], i, second, 0);
     }
@@ -103,7 +103,7 @@ static void sgd_case(int64_t n, settings of) {
         double momentum = of.beta1 * m[i] + g;
         double scale = fabs(of.beta1 * m[i]) + fabs(grad[i] * of.clip) + fabs(of.decay * p[i]);
         expect(&out[0], i, p[i] - of.rate * momentum, fabs(p[i]) + of.rate * scale);
-        expect(&out[1], i, 0, 0);
+        expect(&out[1], i, grad[i], 0);
         expect(&out[2], i, momentum, scale);
     }
     quern_step step = {.step = of.step, .learning_rate = of.rate, .clip_scale = of.clip};
@@ -124,7 +124,65 @@ static void sgd_case(int64_t n, settings of) {
     check_free(0);
 }
 
+/*
+ * Squares of the gradient in the record: clip_scale does not count; squares that are not finite stop
+ * this update and later ones, but none before it, whose workers may be late.
+ */
+static void immediate_case(int32_t kernel, int place) {
+    enum { N = 67, NODE = 7 };
+    float *initial[4], *p[4], *expected = check_floats(N);
+    for (int k = 0; k < 4; k++) {
+        initial[k] = filled(N, FILL_INTEGERS);
+        p[k] = check_floats(N);
+        for (int i = 0; i < N; i++) initial[k][i] = fabsf(initial[k][i]) + 1;
+    }
+    float *squares = check_floats(2);
+    quern_step step = {.step = 3, .learning_rate = 0.25f, .clip_scale = 1};
+    quern_record record = {.node = NODE,
+                           .step = &step,
+                           .pointers = {p[0], p[1], p[2], p[3]},
+                           .integers = {N, 2},
+                           .floats = {0.5f, 0.75f, 0.25f, 0.125f}};
+    for (int tier = 0; tier < QUERN_TIERS; tier++) {
+        if (!check_has_tier(tier)) continue;
+        step.nonfinite = 0;
+        step.clip_scale = 1;
+        record.pointers[place] = NULL;
+        for (int k = 0; k < 4; k++) memcpy(p[k], initial[k], sizeof(float) * N);
+        check_run(kernel, tier, &record, 2);
+        memcpy(expected, p[0], sizeof(float) * N);
+        CHECK(memcmp(expected, initial[0], sizeof(float) * N) != 0, "an update changes the parameter");
+
+        record.pointers[place] = squares;
+        step.clip_scale = 0;
+        /* What squares hold, what step.nonfinite holds before and after, and whether it updates. */
+        const struct {
+            float square;
+            int32_t before, after;
+            int updates;
+        } cases[] = {{1, 0, 0, 1},
+                     {1, NODE + 2, NODE + 2, 1},
+                     {1, NODE, NODE, 0},
+                     {NAN, 0, NODE + 1, 0},
+                     {INFINITY, 0, NODE + 1, 0}};
+        for (size_t c = 0; c < COUNT(cases); c++) {
+            for (int k = 0; k < 4; k++) memcpy(p[k], initial[k], sizeof(float) * N);
+            squares[0] = 2;
+            squares[1] = cases[c].square;
+            step.nonfinite = cases[c].before;
+            check_run(kernel, tier, &record, 2);
+            CHECK(step.nonfinite == cases[c].after, "nonfinite is %d", step.nonfinite);
+            const float *wanted = cases[c].updates ? expected : initial[0];
+            CHECK(memcmp(p[0], wanted, sizeof(float) * N) == 0, "%s, case %d", check_tier_names[tier],
+                  (int)c);
+        }
+    }
+    check_free(0);
+}
+
 int main(void) {
+    immediate_case(QUERN_KERNEL_adamw_f32, 4);
+    immediate_case(QUERN_KERNEL_sgd_f32, 3);
     const settings cases[] = {
         {1, 1e-3f, 1, 0.9f, 0.999f, 1e-8f, 0.1f},
         {7, 3e-4f, 0.25f, 0.9f, 0.95f, 1e-8f, 0},

@@ -271,8 +271,8 @@ static void updates(int32_t tier) {
         run_crew(it, 100, before_update, after_update);
     }
     world *it = new_world(1, tier);
+    append_add(it, it->y, it->b, it->b, QUERN_COMMITTED);
     append_add(it, it->y, it->b, it->b, QUERN_ON_UPDATE);
-    append_add(it, it->y, it->b, it->b, 0);
     before_update(it, 1);
     it->step.cancel = 1;
     CHECK(quern_run(&it->program, 0, 0, 2) == QUERN_CANCELLED, "cancelled");

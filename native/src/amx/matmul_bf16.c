@@ -171,7 +171,7 @@ QUERN_KERNEL_DEFINE(matmul_bf16) {
     const int64_t flags = record->integers[6];
     const int a_transposed = (flags & QUERN_TRANSPOSE_A) != 0;
     const int b_transposed = (flags & QUERN_TRANSPOSE_B) != 0;
-    const int accumulate = (flags & QUERN_ACCUMULATE) != 0;
+    const int accumulate = (flags & QUERN_ACCUMULATE) != 0 && quern_adds(record, 0);
     if (m <= QUERN_FEW_ROWS && !(a_transposed && b_transposed)) {
         return quern_matmul_bf16__avx512(record, part, parts);
     }

@@ -1,5 +1,6 @@
 /* AdamW (Loshchilov and Hutter 2019, "Decoupled weight decay regularization", algorithm 2). */
 #include "elements.h"
+#include "optimizer.h"
 
 #include <math.h>
 
@@ -19,7 +20,7 @@ typedef struct adamw_constants {
  * The operations and their order are those of torch.optim.AdamW, but for a product with the inverse of
  * the bias correction of sqrt(v) where it divides: m by linear interpolation, epsilon added last.
  */
-QUERN_INLINE void adamw(float *parameter, float *gradient, float *m, float *v,
+QUERN_INLINE void adamw(float *parameter, const float *gradient, float *m, float *v,
                         const adamw_constants *of, int64_t count) {
     vfloat g = load_up_to(gradient, count) * of->clip;
     vfloat p = load_up_to(parameter, count) * of->decay;
@@ -30,16 +31,16 @@ QUERN_INLINE void adamw(float *parameter, float *gradient, float *m, float *v,
     store_up_to(parameter, v_fnma(of->step_size, first / denominator, p), count);
     store_up_to(m, first, count);
     store_up_to(v, second, count);
-    store_up_to(gradient, v_zero(), count);
 }
 
 QUERN_KERNEL_DEFINE(adamw_f32) {
     float *p = record->pointers[0];
-    float *grad = record->pointers[1];
+    const float *grad = record->pointers[1];
     float *m = record->pointers[2];
     float *v = record->pointers[3];
     const quern_step *step = record->step;
-    if (step->nonfinite) {
+    float clip;
+    if (!quern_may_update(record, record->pointers[4], &clip)) {
         return QUERN_OK;
     }
     double rate = step->learning_rate;
@@ -47,7 +48,7 @@ QUERN_KERNEL_DEFINE(adamw_f32) {
     double beta2 = record->floats[1];
     double t = (double)step->step;
     adamw_constants of;
-    of.clip = v_splat(step->clip_scale);
+    of.clip = v_splat(clip);
     of.decay = v_splat((float)(1 - rate * record->floats[3]));
     of.beta1_rest = v_splat((float)(1 - beta1));
     of.beta2 = v_splat((float)beta2);

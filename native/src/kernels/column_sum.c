@@ -28,8 +28,9 @@ QUERN_INLINE void add_rows(float *sums, const float *x, int64_t channels, int64_
     }
 }
 
-/* out[c] += sum of x[n, c], for up to TILE channels. */
-static void column_sum(float *out, const float *x, int64_t rows, int64_t channels, int64_t width) {
+/* out[c] (+)= sum of x[n, c], for up to TILE channels. */
+static void column_sum(float *out, int adds, const float *x, int64_t rows, int64_t channels,
+                       int64_t width) {
     float sums[TILE] = {0};
     int64_t n = 0;
     for (; n + GROUP <= rows; n += GROUP) {
@@ -39,7 +40,7 @@ static void column_sum(float *out, const float *x, int64_t rows, int64_t channel
         add_rows(sums, x + n * channels, channels, 1, width);
     }
     for (int64_t c = 0; c < width; c++) {
-        out[c] += sums[c];
+        out[c] = adds ? out[c] + sums[c] : sums[c];
     }
 }
 
@@ -48,9 +49,10 @@ QUERN_KERNEL_DEFINE(column_sum_f32) {
     const float *x = record->pointers[1];
     int64_t rows = record->integers[0];
     int64_t channels = record->integers[1];
+    int adds = quern_adds(record, 0);
     quern_range own = quern_share(channels, SHARE_MULTIPLE, part, parts);
     for (int64_t c = own.first; c < own.last; c += TILE) {
-        column_sum(out + c, x + c, rows, channels, quern_min(own.last - c, TILE));
+        column_sum(out + c, adds, x + c, rows, channels, quern_min(own.last - c, TILE));
     }
     return QUERN_OK;
 }

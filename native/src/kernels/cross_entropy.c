@@ -136,6 +136,9 @@ QUERN_KERNEL_DEFINE(loss_sum_f32) {
     }
     out[0] = (float)(sum * record->step->loss_scale);
     record->step->loss = out[0];
+    if (!isfinite(out[0])) {
+        record->step->nonfinite = record->node + 1;
+    }
     return QUERN_OK;
 }
 

@@ -62,6 +62,13 @@ QUERN_KERNEL_DEFINE(embedding_f32) {
     return QUERN_OK;
 }
 
+/* A worker's channels of all rows of a table. */
+static void clear(float *table, int64_t rows, int64_t channels, int64_t count) {
+    for (int64_t n = 0; n < rows; n++) {
+        memset(table + n * channels, 0, (size_t)count * sizeof(float));
+    }
+}
+
 /* out[n] = table[ids[n]] + positions[n % T], so each row of dout is added to both. */
 QUERN_KERNEL_DEFINE(embedding_backward_f32) {
     float *dtable = record->pointers[0];
@@ -75,6 +82,12 @@ QUERN_KERNEL_DEFINE(embedding_backward_f32) {
     int64_t position_count = record->integers[4];
     quern_range own = quern_share(channels, SHARE_MULTIPLE, part, parts);
     int64_t count = own.last - own.first;
+    if (dtable != NULL && !quern_adds(record, 0)) {
+        clear(dtable + own.first, id_count, channels, count);
+    }
+    if (dpositions != NULL && !quern_adds(record, 3)) {
+        clear(dpositions + own.first, position_count, channels, count);
+    }
     for (int64_t n = 0; n < rows; n++) {
         const float *from = dout + n * channels + own.first;
         if (dtable != NULL) {

@@ -50,6 +50,8 @@ QUERN_KERNEL_DEFINE(gradient_norm_f32) {
     out[0] = (float)norm;
     step->grad_norm = (float)norm;
     step->clip_scale = clip < 1 ? (float)clip : 1.0f;
-    step->nonfinite = !isfinite(step->grad_norm) || !isfinite(step->loss);
+    if (!step->nonfinite && (!isfinite(step->grad_norm) || !isfinite(step->loss))) {
+        step->nonfinite = record->node + 1;
+    }
     return QUERN_OK;
 }

@@ -195,10 +195,10 @@ QUERN_INLINE void add_rows(float *gamma_sums, float *beta_sums, const float *dou
     }
 }
 
-/* dgamma[c] += sum of dout standard, dbeta[c] += sum of dout, for up to TILE channels. */
-static void column_gradients(float *dgamma, float *dbeta, const float *dout, const float *x,
-                             const float *mean, const float *rstd, int64_t rows, int64_t channels,
-                             int64_t width) {
+/* dgamma[c] (+)= sum of dout standard, dbeta[c] (+)= sum of dout, for up to TILE channels. */
+static void column_gradients(float *dgamma, int adds_gamma, float *dbeta, int adds_beta,
+                             const float *dout, const float *x, const float *mean,
+                             const float *rstd, int64_t rows, int64_t channels, int64_t width) {
     float gamma_sums[TILE] = {0};
     float beta_sums[TILE] = {0};
     int64_t n = 0;
@@ -211,9 +211,9 @@ static void column_gradients(float *dgamma, float *dbeta, const float *dout, con
                  channels, 1, width);
     }
     for (int64_t c = 0; c < width; c++) {
-        dgamma[c] += gamma_sums[c];
+        dgamma[c] = adds_gamma ? dgamma[c] + gamma_sums[c] : gamma_sums[c];
         if (dbeta != NULL) {
-            dbeta[c] += beta_sums[c];
+            dbeta[c] = adds_beta ? dbeta[c] + beta_sums[c] : beta_sums[c];
         }
     }
 }
@@ -234,10 +234,13 @@ QUERN_KERNEL_DEFINE(layer_norm_backward_f32) {
         input_gradient_row(dx + n * channels, dout + n * channels, x + n * channels, gamma,
                            channels, mean[n], rstd[n]);
     }
+    int adds_gamma = quern_adds(record, 1);
+    int adds_beta = quern_adds(record, 2);
     quern_range own = quern_share(channels, SHARE_MULTIPLE, part, parts);
     for (int64_t c = own.first; c < own.last; c += TILE) {
-        column_gradients(dgamma + c, dbeta != NULL ? dbeta + c : NULL, dout + c, x + c, mean, rstd,
-                         rows, channels, quern_min(own.last - c, TILE));
+        column_gradients(dgamma + c, adds_gamma, dbeta != NULL ? dbeta + c : NULL, adds_beta,
+                         dout + c, x + c, mean, rstd, rows, channels,
+                         quern_min(own.last - c, TILE));
     }
     return QUERN_OK;
 }

@@ -131,9 +131,9 @@ QUERN_INLINE void add_rows(float *sums, const float *dout, const float *x, const
     }
 }
 
-/* dgamma[c] += sum of dout x rstd, for up to TILE channels. */
-static void column_gradients(float *dgamma, const float *dout, const float *x, const float *rstd,
-                             int64_t rows, int64_t channels, int64_t width) {
+/* dgamma[c] (+)= sum of dout x rstd, for up to TILE channels. */
+static void column_gradients(float *dgamma, int adds, const float *dout, const float *x,
+                             const float *rstd, int64_t rows, int64_t channels, int64_t width) {
     float sums[TILE] = {0};
     int64_t n = 0;
     for (; n + GROUP <= rows; n += GROUP) {
@@ -143,7 +143,7 @@ static void column_gradients(float *dgamma, const float *dout, const float *x, c
         add_rows(sums, dout + n * channels, x + n * channels, rstd + n, channels, 1, width);
     }
     for (int64_t c = 0; c < width; c++) {
-        dgamma[c] += sums[c];
+        dgamma[c] = adds ? dgamma[c] + sums[c] : sums[c];
     }
 }
 
@@ -161,9 +161,10 @@ QUERN_KERNEL_DEFINE(rms_norm_backward_f32) {
         input_gradient_row(dx + n * channels, dout + n * channels, x + n * channels, gamma,
                            channels, rstd[n]);
     }
+    int adds = quern_adds(record, 1);
     quern_range own = quern_share(channels, SHARE_MULTIPLE, part, parts);
     for (int64_t c = own.first; c < own.last; c += TILE) {
-        column_gradients(dgamma + c, dout + c, x + c, rstd, rows, channels,
+        column_gradients(dgamma + c, adds, dout + c, x + c, rstd, rows, channels,
                          quern_min(own.last - c, TILE));
     }
     return QUERN_OK;

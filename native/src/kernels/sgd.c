@@ -1,25 +1,26 @@
 /* Stochastic gradient descent with momentum and weight decay, as torch.optim.SGD computes it. */
 #include "elements.h"
+#include "optimizer.h"
 
-QUERN_INLINE void sgd(float *parameter, float *gradient, float *momentum, vfloat clip, vfloat decay,
+QUERN_INLINE void sgd(float *parameter, const float *gradient, float *momentum, vfloat clip, vfloat decay,
                       vfloat keep, vfloat rate, int64_t count) {
     vfloat p = load_up_to(parameter, count);
     vfloat g = v_fma(p, decay, load_up_to(gradient, count) * clip);
     vfloat m = v_fma(load_up_to(momentum, count), keep, g);
     store_up_to(momentum, m, count);
     store_up_to(parameter, v_fnma(rate, m, p), count);
-    store_up_to(gradient, v_zero(), count);
 }
 
 QUERN_KERNEL_DEFINE(sgd_f32) {
     float *p = record->pointers[0];
-    float *grad = record->pointers[1];
+    const float *grad = record->pointers[1];
     float *m = record->pointers[2];
     const quern_step *step = record->step;
-    if (step->nonfinite) {
+    float factor;
+    if (!quern_may_update(record, record->pointers[3], &factor)) {
         return QUERN_OK;
     }
-    vfloat clip = v_splat(step->clip_scale);
+    vfloat clip = v_splat(factor);
     vfloat keep = v_splat(record->floats[0]);
     vfloat decay = v_splat(record->floats[1]);
     vfloat rate = v_splat(step->learning_rate);

@@ -42,7 +42,7 @@ QUERN_INLINE int32_t matmul(const quern_record *record, int32_t part, int32_t pa
     const int64_t out_stride = record->integers[5];
     const int a_transposed = (record->integers[6] & QUERN_TRANSPOSE_A) != 0;
     const int b_transposed = (record->integers[6] & QUERN_TRANSPOSE_B) != 0;
-    const int accumulate = (record->integers[6] & QUERN_ACCUMULATE) != 0;
+    const int accumulate = (record->integers[6] & QUERN_ACCUMULATE) != 0 && quern_adds(record, 0);
     const int stored = (record->integers[6] & QUERN_STORED_BF16) != 0;
     const int64_t a_row = a_transposed ? 1 : a_stride;
     const int64_t a_step = a_transposed ? a_stride : 1;

@@ -85,7 +85,9 @@ class MemoryLimitsTest {
       try (Model model = create(engine, 64)) {
         Optimizer optimizer = new Optimizer.AdamW(0.9f, 0.95f, 1e-8f, 0.1f);
         Plan plan =
-            Plan.of(LanguageModelGraphs.training(model.architecture(), 1, 8, optimizer::append));
+            Plan.of(
+                LanguageModelGraphs.training(
+                    model.architecture(), 1, 8, optimizer.keepingGradients()));
         assertThatThrownBy(() -> engine.backend().link(plan, LinkedMemory.of(model.memory())))
             .isInstanceOf(MemoryException.class)
             .hasMessageContaining("moments of a new gpt2 would need");

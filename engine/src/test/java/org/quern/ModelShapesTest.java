@@ -16,6 +16,7 @@ import org.quern.generate.Decoder;
 import org.quern.ir.Graph;
 import org.quern.ir.Parameter;
 import org.quern.ir.Region;
+import org.quern.ir.Update;
 import org.quern.ir.Value;
 import org.quern.ir.op.CrossEntropy;
 import org.quern.model.LanguageModelGraphs;
@@ -87,7 +88,7 @@ class ModelShapesTest {
       labels[3] = CrossEntropy.IGNORED;
       labels[TIME] = CrossEntropy.IGNORED;
       float scale = 1f / (labels.length - 2);
-      Graph graph = LanguageModelGraphs.training(model.architecture(), BATCH, TIME, update -> {});
+      Graph graph = LanguageModelGraphs.training(model.architecture(), BATCH, TIME, Update.NONE);
       ReferenceInterpreter reference = new ReferenceInterpreter(graph);
       ModelShapes.weights(model)
           .forEach((name, values) -> reference.write(graph.parameter(name), i -> values[i]));

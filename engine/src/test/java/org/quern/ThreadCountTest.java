@@ -58,7 +58,8 @@ class ThreadCountTest {
       Optimizer optimizer = new Optimizer.AdamW(0.9f, 0.95f, 1e-8f, 0.1f);
       Plan plan =
           Plan.of(
-              LanguageModelGraphs.training(model.architecture(), BATCH, TIME, optimizer::append));
+              LanguageModelGraphs.training(
+                  model.architecture(), BATCH, TIME, optimizer.keepingGradients()));
       try (Executable program = engine.backend().link(plan, LinkedMemory.of(model.memory()))) {
         int[] ids = ModelShapes.ids(BATCH * TIME, vocabulary);
         for (String input : List.of(Pass.IDS, LanguageModelGraphs.LABELS)) {

@@ -37,7 +37,8 @@ final class Calibration implements TrainingListener {
     TrainingOptions options =
         TrainingOptions.of(MOST)
             .withAccumulation(command.run.accumulation())
-            .withOptimizer(command.optimizer.optimizer());
+            .withOptimizer(command.optimizer.optimizer())
+            .withMaxNorm(command.optimizer.maxNorm());
     return new Trainer(
         model.backend(),
         model.architecture(),

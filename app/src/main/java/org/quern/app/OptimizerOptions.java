@@ -85,7 +85,10 @@ final class OptimizerOptions {
       names = "--clip",
       paramLabel = "NORM",
       defaultValue = "1",
-      description = "Largest norm of all gradients together; 0 for no clipping (default: 1).")
+      description = {
+        "Largest norm of all gradients together; 0 for no clipping (default: 1). Without clipping and",
+        "with --accumulate 1, gradients take no memory of their own: each is used at once."
+      })
   private float maxNorm;
 
   float maxNorm() {

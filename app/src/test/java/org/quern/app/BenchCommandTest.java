@@ -82,6 +82,7 @@ final class BenchCommandTest {
     assertThat(report.path("tokens_per_second").asDouble()).isCloseTo(tokens, within(tokens / 500));
     assertThat(report.path("gflops").asDouble()).isPositive();
     assertThat(report.path("sizes").path("channels").asInt()).isEqualTo(128);
+    assertThat(report.path("clip").asDouble()).isZero();
     assertThat(report.path("sizes").path("feed-forward").asInt()).isEqualTo(512);
   }
 

@@ -244,9 +244,12 @@ final class Gpt2Cases {
           shape,
           weight,
           graph ->
-              new AdamW(KEEP, KEEP, 1e-8f, 0.1f).apply(graph, WEIGHT, input(graph, "norm", 1)));
+              new AdamW(KEEP, KEEP, 1e-8f, 0.1f, false)
+                  .apply(graph, WEIGHT, input(graph, "norm", 1)));
       cases.add(
-          shape, weight, graph -> new Sgd(KEEP, 0).apply(graph, WEIGHT, input(graph, "norm", 1)));
+          shape,
+          weight,
+          graph -> new Sgd(KEEP, 0, false).apply(graph, WEIGHT, input(graph, "norm", 1)));
       cases.add(
           shape,
           weight,

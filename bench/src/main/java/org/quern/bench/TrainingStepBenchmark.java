@@ -70,7 +70,8 @@ public class TrainingStepBenchmark {
     int[] shape = numbers(batch);
     CausalLanguageModel gpt2 =
         CausalLanguageModel.of(Gpt2Config.of(sizes[0], sizes[1], sizes[2], sizes[3], sizes[4]));
-    Graph graph = LanguageModelGraphs.training(gpt2, shape[0], shape[1], OPTIMIZER::append);
+    Graph graph =
+        LanguageModelGraphs.training(gpt2, shape[0], shape[1], OPTIMIZER.foldingGradients());
 
     engine = new NativeEngine(threads);
     memory = engine.backend().allocate("benchmark", graph.layout());
@@ -89,7 +90,6 @@ public class TrainingStepBenchmark {
     }
     executable.step().update(true);
     executable.step().learningRate(1e-4f);
-    executable.step().maxNorm(1);
     executable.step().lossScale(1f / (shape[0] * shape[1]));
   }
 

@@ -262,18 +262,16 @@ final class CpuExecutable implements Executable {
     backend.lock().acquire();
     try {
       checkOpen();
+      step.accumulate(false);
       for (Parameter parameter : memory.model().layout().parameters()) {
         if (!finite(memory.model().segment(Region.PARAMETERS, parameter.name()))) {
           return Optional.of("the parameter " + parameter.name());
         }
       }
-      if (memory.model().has(Region.GRADIENTS)) {
-        memory.model().segment(Region.GRADIENTS).fill((byte) 0);
-      }
       Graph graph = plan.graph();
       for (Node node : graph.nodes()) {
         if (node.onUpdate()) {
-          return Optional.empty();
+          continue;
         }
         prepare();
         int status = backend.workers().runAlone(programAlone, step, node.id(), node.id() + 1L);

@@ -31,7 +31,7 @@ public interface Executable extends AutoCloseable {
 
   /**
    * Runs the program again without the optimizer, a record at a time, and looks for the first
-   * result that is not finite. Clears the gradients.
+   * result that is not finite.
    *
    * @return the parameter, or the operation and what it made; empty if everything is finite
    */

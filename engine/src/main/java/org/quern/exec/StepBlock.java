@@ -58,6 +58,9 @@ public final class StepBlock {
   /** {@code int64_t failed_record}. */
   public static final long FAILED_RECORD = 64;
 
+  /** {@code int64_t accumulate}. */
+  public static final long ACCUMULATE = 72;
+
   private static final VarHandle INT = JAVA_INT.varHandle();
 
   private final MemorySegment block;
@@ -91,6 +94,14 @@ public final class StepBlock {
     return block.get(JAVA_INT, UPDATE) != 0;
   }
 
+  /**
+   * Whether gradients go on from those of the run before, as in a step of many micro batches; else
+   * a run makes them anew. Only for programs whose gradients outlive a run.
+   */
+  public void accumulate(boolean accumulate) {
+    block.set(JAVA_LONG, ACCUMULATE, accumulate ? 1 : 0);
+  }
+
   /** The learning rate of this step. */
   public void learningRate(float rate) {
     block.set(JAVA_FLOAT, LEARNING_RATE, rate);
@@ -116,13 +127,21 @@ public final class StepBlock {
     return block.get(JAVA_FLOAT, GRAD_NORM);
   }
 
-  /** Whether the last run that updated met a NaN or an infinity, and so changed no parameter. */
+  /**
+   * Whether the last run met a NaN or an infinity in its loss or, if it updated, in its gradients.
+   * No parameter changes after that.
+   */
   public boolean nonfinite() {
     return block.get(JAVA_INT, NONFINITE) != 0;
   }
 
+  /** The node that met it, if {@link #nonfinite}. */
+  public int nonfiniteNode() {
+    return block.get(JAVA_INT, NONFINITE) - 1;
+  }
+
   /**
-   * Asks the run in progress to end; any thread may. Once the optimizer has begun, the run goes on
+   * Asks the run in progress to end; any thread may. Once a parameter has changed, the run goes on
    * to its end, so that no parameter is ahead of another. Does nothing once the executable is
    * closed.
    */
@@ -137,6 +156,7 @@ public final class StepBlock {
 
   void clearBeforeRun() {
     block.set(JAVA_INT, STATUS, Status.OK);
+    block.set(JAVA_INT, NONFINITE, 0);
     block.set(JAVA_LONG, FAILED_RECORD, 0);
   }
 

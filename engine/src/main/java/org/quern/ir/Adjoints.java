@@ -1,16 +1,18 @@
 package org.quern.ir;
 
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.function.Consumer;
 import org.quern.ir.op.Add;
 
 /**
  * Reverse-mode differentiation: walks a graph backwards and appends to it the nodes that compute
  * the gradient of one scalar. Activations' gradients are made by their only contribution or the sum
- * of several; parameters' gradients live in {@link Region#GRADIENTS} and kernels add to them.
+ * of several; parameters' gradients are operands that kernels add to, the first by assigning.
  */
 public final class Adjoints {
   private final Graph graph;
@@ -23,8 +25,10 @@ public final class Adjoints {
 
   /**
    * Appends the backward pass of {@code loss}, the output of a node that starts its own gradient.
+   *
+   * @param complete what follows once a parameter's gradient is complete
    */
-  static void append(Graph graph, Value loss) {
+  static void append(Graph graph, Value loss, Consumer<Parameter> complete) {
     Adjoints adjoints = new Adjoints(graph);
     List<Node> forward = List.copyOf(graph.nodes());
     for (Node node : forward) {
@@ -35,6 +39,7 @@ public final class Adjoints {
     if (!adjoints.wants(loss)) {
       throw new GraphException("The loss depends on no parameter: there is nothing to train.");
     }
+    Map<Integer, List<Value>> firstUses = firstUses(forward);
     for (Node node : forward.reversed()) {
       boolean reached =
           node.outputs().stream()
@@ -42,7 +47,26 @@ public final class Adjoints {
       if (reached && node.inputs().stream().anyMatch(adjoints::wants)) {
         node.op().adjoint(node, adjoints);
       }
+      for (Value parameter : firstUses.getOrDefault(node.id(), List.of())) {
+        if (graph.hasGradient(parameter)) {
+          complete.accept(graph.layout().parameter(parameter.name()));
+        }
+      }
     }
+  }
+
+  /** By node: the parameters that no node before it uses, and so none after it in reverse. */
+  private static Map<Integer, List<Value>> firstUses(List<Node> forward) {
+    Set<Integer> used = new HashSet<>();
+    Map<Integer, List<Value>> uses = new HashMap<>();
+    for (Node node : forward) {
+      for (Value input : node.inputs()) {
+        if (input.region() == Region.PARAMETERS && used.add(input.id())) {
+          uses.computeIfAbsent(node.id(), id -> new ArrayList<>()).add(input.root());
+        }
+      }
+    }
+    return uses;
   }
 
   /** The graph that is appended to. */

@@ -2,9 +2,12 @@ package org.quern.ir;
 
 import java.util.ArrayList;
 import java.util.Collections;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.function.Consumer;
 
 /**
  * Operations in the order in which they run, and the values between them. Built once for a
@@ -20,6 +23,8 @@ public final class Graph {
   private final Map<String, Value> named = new LinkedHashMap<>();
   private final Map<Integer, float[]> constants = new LinkedHashMap<>();
   private final Map<String, Value> outputs = new LinkedHashMap<>();
+  private final Set<Integer> written = new HashSet<>();
+  private boolean folded;
   private boolean onUpdate;
   private int streams;
 
@@ -89,13 +94,31 @@ public final class Graph {
     };
   }
 
-  /** The accumulator of a parameter's gradient. */
+  /**
+   * Makes gradients of parameters activations: each has memory from the first node that contributes
+   * to it to the last that reads it, rather than to the end of the run in {@link Region#GRADIENTS}.
+   * To be called before the first of them is asked for.
+   */
+  public void foldGradients() {
+    folded = true;
+  }
+
+  /** What nodes add the gradient of a parameter to; the first of them assigns it. */
   public Value gradient(Value parameter) {
     if (parameter.region() != Region.PARAMETERS) {
       throw new GraphException(
           parameter + " is not a parameter; only parameters have an accumulated gradient.");
     }
-    return modelValue(Region.GRADIENTS, parameter.name());
+    return folded
+        ? modelValues.computeIfAbsent(
+            "gradient/" + parameter.name(),
+            key -> activation("gradient of " + parameter.name(), DType.F32, parameter.shape()))
+        : modelValue(Region.GRADIENTS, parameter.name());
+  }
+
+  /** Whether a node contributes to the gradient of a parameter. */
+  boolean hasGradient(Value parameter) {
+    return written.contains(gradient(parameter).id());
   }
 
   /** The part of a model's region that belongs to the parameter of this name. */
@@ -108,19 +131,6 @@ public final class Graph {
         key ->
             register(
                 name, region.dtype(), layout.parameter(name).shape(), region, layout.offset(name)));
-  }
-
-  /** A whole region of the model, gaps included: {@code [elements / 16, 16]}. */
-  public Value modelRegion(Region region) {
-    return modelValues.computeIfAbsent(
-        region + "/",
-        key ->
-            register(
-                region.name(),
-                region.dtype(),
-                Shape.of(Math.toIntExact(layout.elements() / 16), 16),
-                region,
-                0));
   }
 
   /** A tensor that the caller writes before a run. */
@@ -185,9 +195,23 @@ public final class Graph {
               ? register(op.name(), output.dtype(), output.shape(), Region.ACTIVATIONS, 0)
               : checkPlace(op, output, place));
     }
-    Node node = new Node(nodes.size(), op, inputs, made, onUpdate);
+    Node node = new Node(nodes.size(), op, inputs, made, onUpdate, assigned(op, inputs));
+    made.forEach(output -> written.add(output.id()));
     nodes.add(node);
     return node;
+  }
+
+  /** Which of the inputs are gradients that no node before contributes to. */
+  private Set<Integer> assigned(Op op, List<Value> inputs) {
+    Set<Integer> assigned = new HashSet<>();
+    for (int index = 0; index < inputs.size(); index++) {
+      Value input = inputs.get(index);
+      boolean gradient = input.region() == Region.GRADIENTS || input.region() == Region.ACTIVATIONS;
+      if (!input.isNone() && gradient && op.updates(index) && written.add(input.id())) {
+        assigned.add(index);
+      }
+    }
+    return assigned;
   }
 
   private static Value checkPlace(Op op, Op.Output output, Value place) {
@@ -207,12 +231,30 @@ public final class Graph {
 
   /** Appends the backward pass of {@code loss}. */
   public void differentiate(Value loss) {
-    Adjoints.append(this, loss);
+    differentiate(loss, complete -> {});
+  }
+
+  /**
+   * Appends the backward pass of {@code loss}.
+   *
+   * @param complete may append more nodes for a parameter, right after the last that contributes to
+   *     its gradient or reads the parameter itself
+   */
+  public void differentiate(Value loss, Consumer<Parameter> complete) {
+    Adjoints.append(this, loss, complete);
   }
 
   /** Makes the nodes appended from now on run only in steps that update the parameters. */
   public void beginUpdate() {
     onUpdate = true;
+  }
+
+  /** Makes the nodes that {@code append} appends run only in steps that update the parameters. */
+  public void onUpdate(Runnable append) {
+    boolean before = onUpdate;
+    onUpdate = true;
+    append.run();
+    onUpdate = before;
   }
 
   /** A number that no other source of randomness in this graph has. */

@@ -1,10 +1,10 @@
 package org.quern.model;
 
-import java.util.function.Consumer;
 import org.quern.ir.DType;
 import org.quern.ir.Graph;
 import org.quern.ir.Precision;
 import org.quern.ir.Shape;
+import org.quern.ir.Update;
 import org.quern.ir.Value;
 import org.quern.ir.op.Embedding;
 import org.quern.ir.op.LinearCrossEntropy;
@@ -35,33 +35,35 @@ public final class LanguageModelGraphs {
 
   /** The loss of whole sequences, without dropout. */
   public static Graph evaluation(CausalLanguageModel model, int batch, int time) {
-    return withLoss(model, batch, time, false);
-  }
-
-  /**
-   * Loss, gradients, and what {@code update} appends to run in steps that update the parameters.
-   */
-  public static Graph training(
-      CausalLanguageModel model, int batch, int time, Consumer<Graph> update) {
-    Graph graph = withLoss(model, batch, time, true);
-    graph.differentiate(graph.output(LOSS));
-    graph.beginUpdate();
-    update.accept(graph);
+    Graph graph = new Graph(model.layout());
+    appendLoss(graph, model, batch, time, false);
     return graph;
   }
 
-  private static Graph withLoss(CausalLanguageModel model, int batch, int time, boolean training) {
+  /** Loss, gradients, and what {@code update} makes of them. */
+  public static Graph training(CausalLanguageModel model, int batch, int time, Update update) {
     Graph graph = new Graph(model.layout());
+    if (update.folds()) {
+      graph.foldGradients();
+    }
+    Value loss = appendLoss(graph, model, batch, time, true);
+    graph.differentiate(loss, parameter -> update.complete(graph, parameter));
+    update.finish(graph);
+    return graph;
+  }
+
+  private static Value appendLoss(
+      Graph graph, CausalLanguageModel model, int batch, int time, boolean training) {
     Pass pass = Pass.full(graph, batch, time, training);
     Value labels = graph.input(LABELS, DType.I32, Shape.of(batch, time));
     Value hidden = model.hidden(pass);
     Value head = model.head(graph);
-    graph.output(
-        LOSS,
+    Value loss =
         training
             ? LinearCrossEntropy.lossAndGradients(graph, hidden, head, labels)
-            : LinearCrossEntropy.loss(graph, hidden, head, labels));
-    return graph;
+            : LinearCrossEntropy.loss(graph, hidden, head, labels);
+    graph.output(LOSS, loss);
+    return loss;
   }
 
   /**

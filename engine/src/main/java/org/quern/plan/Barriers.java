@@ -9,7 +9,8 @@ import org.quern.ir.Value;
 
 /**
  * After which nodes the workers must meet: where a later one reads what an earlier wrote, or writes
- * what an earlier read or wrote, and none stands between them yet.
+ * what an earlier read or wrote, and none stands between them yet. Workers meet after a node that a
+ * run leaves out, too.
  */
 final class Barriers {
   private record Range(Region region, long start, long end) {
@@ -33,7 +34,6 @@ final class Barriers {
   private boolean[] scan(Graph graph) {
     boolean[] after = new boolean[graph.nodes().size()];
     int previous = -1;
-    boolean update = false;
     for (Node node : graph.nodes()) {
       List<Range> nodeReads = new ArrayList<>();
       List<Range> nodeWrites = new ArrayList<>();
@@ -44,12 +44,8 @@ final class Barriers {
         }
       }
       node.outputs().forEach(output -> nodeWrites.add(range(output)));
-      // A barrier after a node that some runs leave out would leave those runs without it.
-      boolean begins = node.onUpdate() && !update;
-      update = node.onUpdate();
       if (previous >= 0
-          && (begins
-              || overlap(nodeReads, writes)
+          && (overlap(nodeReads, writes)
               || overlap(nodeWrites, writes)
               || overlap(nodeWrites, reads))) {
         after[previous] = true;

@@ -35,9 +35,14 @@ final class Liveness {
         }
         liveness.last[output.id()] = node.id();
       }
-      for (Value input : node.inputs()) {
+      for (int index = 0; index < node.inputs().size(); index++) {
+        Value input = node.input(index);
         if (!input.isNone()) {
           liveness.last[input.id()] = node.id();
+          // A gradient is made by the first node that contributes to it.
+          if (node.op().updates(index) && liveness.first[input.id()] < 0) {
+            liveness.first[input.id()] = node.id();
+          }
         }
       }
     }

@@ -19,12 +19,19 @@ public final class Plan {
   private final PlanOptions options;
   private final MemoryPlan memory;
   private final boolean[] barriers;
+  private final int committed;
 
   private Plan(Graph graph, PlanOptions options) {
     this.graph = graph;
     this.options = options;
     this.memory = MemoryPlan.of(graph, options.guarded());
     this.barriers = Barriers.of(graph, memory);
+    this.committed =
+        graph.nodes().stream()
+            .filter(Node::changesParameters)
+            .mapToInt(Node::id)
+            .findFirst()
+            .orElse(graph.nodes().size());
   }
 
   /** Plans a graph, which must not be appended to afterwards. */
@@ -60,6 +67,16 @@ public final class Plan {
   /** Whether all workers meet after {@code node}. */
   public boolean barrierAfter(Node node) {
     return barriers[node.id()];
+  }
+
+  /** Whether {@code node} changes a parameter, or one before it does. */
+  public boolean isCommitted(Node node) {
+    return node.id() >= committed;
+  }
+
+  /** Whether a node before {@code node} changes a parameter. */
+  public boolean changesParametersBefore(int node) {
+    return node > committed;
   }
 
   /** Offsets among the activations of pages that nothing may touch; none unless guarded. */

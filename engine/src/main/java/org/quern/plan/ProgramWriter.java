@@ -42,20 +42,24 @@ public final class ProgramWriter {
       MemorySegment record = program.asSlice(node.id() * RecordLayout.BYTES, RecordLayout.BYTES);
       int flags =
           (plan.barrierAfter(node) ? RecordLayout.FLAG_BARRIER : 0)
-              | (node.onUpdate() ? RecordLayout.FLAG_ON_UPDATE : 0);
+              | (node.onUpdate() ? RecordLayout.FLAG_ON_UPDATE : 0)
+              | (plan.isCommitted(node) ? RecordLayout.FLAG_COMMITTED : 0);
       int kernel = precision.kernel(node.op().kernel()).ordinal();
       record.set(ValueLayout.JAVA_INT, RecordLayout.KERNEL, kernel);
       record.set(ValueLayout.JAVA_INT, RecordLayout.FLAGS, flags);
       record.set(ValueLayout.JAVA_INT, RecordLayout.NODE, node.id());
       record.set(ValueLayout.JAVA_LONG, RecordLayout.STEP, step);
       record.set(ValueLayout.JAVA_LONG, RecordLayout.WORK, work);
-      node.op().lower(node, new Operands(node, record));
+      Operands operands = new Operands(node, record);
+      node.op().lower(node, operands);
+      record.set(ValueLayout.JAVA_INT, RecordLayout.ASSIGNED, operands.assigned);
     }
   }
 
   private final class Operands implements RecordWriter {
     private final Node node;
     private final MemorySegment record;
+    private int assigned;
     private int pointers;
     private int integers;
     private int floats;
@@ -74,6 +78,9 @@ public final class ProgramWriter {
                   + plan.offset(value)
                   + offset * value.dtype().bytes();
       check(pointers < RecordLayout.POINTER_COUNT);
+      if (node.assigns(value)) {
+        assigned |= 1 << pointers;
+      }
       record.set(
           ValueLayout.JAVA_LONG, RecordLayout.POINTERS + (long) Long.BYTES * pointers++, address);
     }

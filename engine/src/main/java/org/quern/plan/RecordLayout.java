@@ -14,6 +14,9 @@ public final class RecordLayout {
   /** {@code int32_t node}. */
   public static final long NODE = 8;
 
+  /** {@code int32_t assigned}. */
+  public static final long ASSIGNED = 12;
+
   /** {@code quern_step *step}. */
   public static final long STEP = 16;
 
@@ -46,6 +49,9 @@ public final class RecordLayout {
 
   /** {@code QUERN_ON_UPDATE}: the record runs only in steps that update the parameters. */
   public static final int FLAG_ON_UPDATE = 2;
+
+  /** {@code QUERN_COMMITTED}: a parameter may have changed, so the run is no longer cancelled. */
+  public static final int FLAG_COMMITTED = 4;
 
   private RecordLayout() {}
 }

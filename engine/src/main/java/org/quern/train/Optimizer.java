@@ -4,8 +4,8 @@ import java.util.List;
 import org.quern.ir.Graph;
 import org.quern.ir.Parameter;
 import org.quern.ir.Region;
+import org.quern.ir.Update;
 import org.quern.ir.Value;
-import org.quern.ir.op.GradientNorm;
 
 /** How parameters follow their gradients. The learning rate comes from a {@link Schedule}. */
 public sealed interface Optimizer {
@@ -27,9 +27,10 @@ public sealed interface Optimizer {
     }
 
     @Override
-    public void append(Graph graph, Parameter parameter, Value norm) {
+    public void append(Graph graph, Parameter parameter, Value last, boolean immediate) {
       float decay = parameter.decays() ? weightDecay : 0;
-      new org.quern.ir.op.AdamW(beta1, beta2, epsilon, decay).apply(graph, parameter.name(), norm);
+      new org.quern.ir.op.AdamW(beta1, beta2, epsilon, decay, immediate)
+          .apply(graph, parameter.name(), last);
     }
 
     @Override
@@ -52,9 +53,9 @@ public sealed interface Optimizer {
     }
 
     @Override
-    public void append(Graph graph, Parameter parameter, Value norm) {
+    public void append(Graph graph, Parameter parameter, Value last, boolean immediate) {
       float decay = parameter.decays() ? weightDecay : 0;
-      new org.quern.ir.op.Sgd(momentum, decay).apply(graph, parameter.name(), norm);
+      new org.quern.ir.op.Sgd(momentum, decay, immediate).apply(graph, parameter.name(), last);
     }
 
     @Override
@@ -63,18 +64,33 @@ public sealed interface Optimizer {
     }
   }
 
-  /** Appends the update of one parameter. */
-  void append(Graph graph, Parameter parameter, Value norm);
+  /**
+   * Appends the update of one parameter.
+   *
+   * @param last the norm of all gradients, or the sums of this one's squares if immediate
+   * @param immediate whether it does not wait for the norm, and so does not clip
+   */
+  void append(Graph graph, Parameter parameter, Value last, boolean immediate);
 
   /** The regions of the model that hold what is remembered from step to step. */
   List<Region> state();
 
-  /** Appends the gradients' norm and the update of every parameter. */
-  default void append(Graph graph) {
-    Value norm = GradientNorm.apply(graph);
-    for (Parameter parameter : graph.layout().parameters()) {
-      append(graph, parameter, norm);
-    }
+  /**
+   * The update for a graph whose gradients live to the end of the run: for clipping, for more than
+   * one micro batch a step, and for who wants to read them.
+   */
+  default Update keepingGradients() {
+    return new OptimizerUpdate(this, false);
+  }
+
+  /**
+   * The update for a graph in which each matrix follows as soon as its gradient is complete, whose
+   * memory is free then (Lv et al. 2023, "LOMO"). There is no clipping. A loss that is not finite
+   * changes nothing; a gradient that is not stops its own and all later updates, but those before
+   * it have been done.
+   */
+  default Update foldingGradients() {
+    return new OptimizerUpdate(this, true);
   }
 
   private static void share(String what, float value) {

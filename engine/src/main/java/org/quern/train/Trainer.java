@@ -48,8 +48,10 @@ public final class Trainer implements AutoCloseable {
   private final StepReport report;
   private final long tokensPerStep;
   private final String data;
+  private final long planFingerprint;
   private long step;
   private long cursor;
+  private boolean torn;
   private @Nullable Checkpoint newest;
   private volatile boolean stopping;
 
@@ -80,7 +82,7 @@ public final class Trainer implements AutoCloseable {
     tokensPerStep = (long) options.accumulation() * source.batch() * source.time();
     cursor = source.cursor();
     try {
-      Plan plan = TrainingProgram.plan(architecture, source, options.optimizer());
+      Plan plan = TrainingProgram.plan(architecture, source, options);
       Optional<Plan> evaluation =
           validation.map(text -> Evaluator.plan(architecture, text.batch(), text.time()));
       // A step and an evaluation never run at once.
@@ -99,6 +101,10 @@ public final class Trainer implements AutoCloseable {
       }
       store = options.folder().map(this::store).orElse(null);
       data = store == null ? "" : fingerprint();
+      planFingerprint =
+          store == null
+              ? 0
+              : TrainingProgram.canonicalPlan(architecture, source, options).fingerprint();
     } catch (RuntimeException e) {
       close();
       throw e;
@@ -158,6 +164,7 @@ public final class Trainer implements AutoCloseable {
     }
     step = saved.get().step();
     cursor = saved.get().cursor();
+    torn = false;
     Path folder = options.folder().orElseThrow();
     Checkpoint from = new Checkpoint(Checkpoint.folder(folder, step), step);
     newest = from;
@@ -176,7 +183,7 @@ public final class Trainer implements AutoCloseable {
         options.schedule().toString(),
         options.maxNorm(),
         data,
-        program.plan().fingerprint(),
+        planFingerprint,
         backend.name() + ", " + backend.description());
   }
 
@@ -185,14 +192,15 @@ public final class Trainer implements AutoCloseable {
    * folder. Called again after a stop, it goes on.
    *
    * @throws NonfiniteException if a loss or gradient is not finite; the parameters are those of the
-   *     step before, of which there is a checkpoint if there is a folder
+   *     step before, of which there is a checkpoint if there is a folder, unless it says otherwise
+   *     ({@link NonfiniteException#isTorn})
    * @throws TrainingException if the folder has checkpoints that were not resumed from, or a
    *     checkpoint cannot be written
    */
   public TrainingResult train() {
+    requireWhole();
     requireFreshFolder();
     source.seek(cursor);
-    program.clearGradients();
     try (JsonLog log = openLog()) {
       listener.onStart(
           new TrainingStart(
@@ -228,6 +236,14 @@ public final class Trainer implements AutoCloseable {
       return result;
     } finally {
       stopping = false;
+    }
+  }
+
+  private void requireWhole() {
+    if (torn) {
+      throw new TrainingException(
+          "The parameters are parts of two steps since a gradient was not finite; resume the"
+              + " training from a checkpoint.");
     }
   }
 
@@ -291,16 +307,17 @@ public final class Trainer implements AutoCloseable {
       return true;
     } catch (CancelledException e) {
       // By stop(); or by one that came too late for an earlier run: then the step is done again.
-      program.clearGradients();
       source.seek(cursor);
       return false;
     }
   }
 
   private NonfiniteException nonfinite() {
-    NonfiniteException failure = new NonfiniteException(step + 1, program.findNonfinite(step));
+    torn = program.isTorn();
+    NonfiniteException failure =
+        new NonfiniteException(step + 1, program.findNonfinite(step), torn);
     source.seek(cursor);
-    if (step > 0) {
+    if (step > 0 && !torn) {
       save(null);
     }
     return failure;
@@ -341,8 +358,9 @@ public final class Trainer implements AutoCloseable {
 
   /**
    * Asks the training to end: within milliseconds, after the last complete step, with a checkpoint
-   * of it. Returns at once; any thread may call it. Before {@link #train} it makes that end before
-   * its first step.
+   * of it; where gradients are folded into the optimizer and the backward pass has begun, when that
+   * step is complete. Returns at once; any thread may call it. Before {@link #train} it makes that
+   * end before its first step.
    */
   public void stop() {
     stopping = true;

@@ -2,6 +2,7 @@ package org.quern.train;
 
 import java.nio.file.Path;
 import java.util.Optional;
+import org.quern.ir.Update;
 
 /**
  * What a training does and when. Batch and time are those of its batch source.
@@ -67,6 +68,21 @@ public record TrainingOptions(
         0,
         2,
         Optional.empty());
+  }
+
+  /**
+   * Whether gradients are folded into the optimizer: each is there only until its parameter is
+   * updated. That is so where nothing needs all of them at once, which is with one micro batch a
+   * step and no clipping. The results are the same. But a gradient that is not finite where the
+   * loss is then leaves the parameters as parts of two steps ({@link Optimizer#foldingGradients}).
+   */
+  public boolean foldsGradients() {
+    return accumulation == 1 && maxNorm == 0;
+  }
+
+  /** What a step does with gradients: a new one for each graph. */
+  public Update update() {
+    return foldsGradients() ? optimizer.foldingGradients() : optimizer.keepingGradients();
   }
 
   /** These options with another number of steps; the schedule stays as it is. */

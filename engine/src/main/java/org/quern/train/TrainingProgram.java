@@ -6,9 +6,8 @@ import org.quern.data.BatchSource;
 import org.quern.exec.Backend;
 import org.quern.exec.Executable;
 import org.quern.exec.LinkedMemory;
-import org.quern.exec.ModelMemory;
 import org.quern.exec.StepBlock;
-import org.quern.ir.Region;
+import org.quern.ir.Update;
 import org.quern.memory.Slab;
 import org.quern.memory.SlabAllocator;
 import org.quern.model.CausalLanguageModel;
@@ -21,7 +20,6 @@ import org.quern.plan.Plan;
  * fetched before the first run, because every loss is divided by the labels of all of them.
  */
 final class TrainingProgram implements AutoCloseable {
-  private final ModelMemory memory;
   private final Executable program;
   private final StepBlock block;
   private final MemorySegment ids;
@@ -34,7 +32,6 @@ final class TrainingProgram implements AutoCloseable {
 
   TrainingProgram(
       Backend backend, Plan plan, LinkedMemory linked, BatchSource source, int accumulation) {
-    memory = linked.model();
     program = backend.link(plan, linked);
     try {
       block = program.step();
@@ -55,11 +52,21 @@ final class TrainingProgram implements AutoCloseable {
     }
   }
 
-  static Plan plan(CausalLanguageModel architecture, BatchSource source, Optimizer optimizer) {
+  /** The plan of a step, with gradients folded into the optimizer where they need not be kept. */
+  static Plan plan(CausalLanguageModel architecture, BatchSource source, TrainingOptions options) {
+    return plan(architecture, source, options.update());
+  }
+
+  /** The plan that tells programs apart: it does not depend on how the memory is used. */
+  static Plan canonicalPlan(
+      CausalLanguageModel architecture, BatchSource source, TrainingOptions options) {
+    return plan(architecture, source, options.optimizer().keepingGradients());
+  }
+
+  static Plan plan(CausalLanguageModel architecture, BatchSource source, Update update) {
     checkContext(architecture, source.time());
     return Plan.of(
-        LanguageModelGraphs.training(
-            architecture, source.batch(), source.time(), optimizer::append));
+        LanguageModelGraphs.training(architecture, source.batch(), source.time(), update));
   }
 
   static void checkContext(CausalLanguageModel architecture, int time) {
@@ -105,7 +112,7 @@ final class TrainingProgram implements AutoCloseable {
    * Runs a step: gradients of all micro batches, then the optimizer.
    *
    * @param step counted from 0
-   * @return whether everything was finite; if not, the parameters are unchanged
+   * @return whether everything was finite; if not, the parameters are unchanged or {@link #isTorn}
    */
   boolean run(BatchSource source, long step, float learningRate, float maxNorm, long seed) {
     long counted = fetch(source);
@@ -117,6 +124,7 @@ final class TrainingProgram implements AutoCloseable {
     double sum = 0;
     for (int index = 0; index < accumulation(); index++) {
       load(step, index);
+      block.accumulate(index > 0);
       block.update(index == accumulation() - 1);
       program.run();
       sum += block.loss();
@@ -149,25 +157,33 @@ final class TrainingProgram implements AutoCloseable {
     block.sequence(step * accumulation() + index);
   }
 
-  /** What in the last step first gave something that is not finite. */
-  String findNonfinite(long step) {
-    try {
-      for (int index = 0; index < accumulation(); index++) {
-        load(step, index);
-        block.update(false);
-        Optional<String> found = program.findNonfinite();
-        if (found.isPresent()) {
-          return found.get();
-        }
-      }
-      return "the norm of the gradients, though each of them is finite";
-    } finally {
-      clearGradients();
-    }
+  /**
+   * Whether the last step met a gradient that is not finite after it had updated other parameters,
+   * which happens only where gradients are folded into the optimizer.
+   */
+  boolean isTorn() {
+    return block.nonfinite() && plan().changesParametersBefore(block.nonfiniteNode());
   }
 
-  void clearGradients() {
-    memory.segment(Region.GRADIENTS).fill((byte) 0);
+  /** What in the last step first gave something that is not finite. */
+  String findNonfinite(long step) {
+    if (isTorn()) {
+      // A repetition would compute with other parameters.
+      return "the gradient of " + updatedBy(block.nonfiniteNode());
+    }
+    for (int index = 0; index < accumulation(); index++) {
+      load(step, index);
+      block.update(false);
+      Optional<String> found = program.findNonfinite();
+      if (found.isPresent()) {
+        return found.get();
+      }
+    }
+    return "the norm of the gradients, though each of them is finite";
+  }
+
+  private String updatedBy(int node) {
+    return plan().graph().nodes().get(node).input(0).name();
   }
 
   /** Asks the run in progress, or the next, to end; any thread may. */

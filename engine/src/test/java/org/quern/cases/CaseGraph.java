@@ -173,7 +173,8 @@ public final class CaseGraph {
     for (Node node : graph.nodes()) {
       for (int index = 0; index < node.inputs().size(); index++) {
         Value input = node.input(index);
-        if (node.op().updates(index) && !input.isNone()) {
+        // The memory of a folded gradient is reused.
+        if (node.op().updates(index) && !input.isNone() && input.region() != Region.ACTIVATIONS) {
           results.put(input.region() + " of " + input.name(), input);
         }
       }

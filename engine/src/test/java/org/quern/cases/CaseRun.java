@@ -46,6 +46,7 @@ final class CaseRun implements AutoCloseable {
     block.learningRate(step.learningRate);
     block.lossScale(step.lossScale);
     block.maxNorm(step.maxNorm);
+    block.accumulate(step.accumulate);
   }
 
   StepBlock step() {

@@ -21,6 +21,7 @@ import org.quern.ir.Graph;
 import org.quern.ir.GraphException;
 import org.quern.ir.Region;
 import org.quern.ir.Shape;
+import org.quern.ir.Update;
 import org.quern.ir.Value;
 import org.quern.ir.op.CrossEntropy;
 import org.quern.ir.op.LinearCrossEntropy;
@@ -147,7 +148,7 @@ class HeadLossTest {
     List<Graph> graphs =
         List.of(
             LanguageModelGraphs.evaluation(model, batch, time),
-            LanguageModelGraphs.training(model, batch, time, update -> {}));
+            LanguageModelGraphs.training(model, batch, time, Update.NONE));
     for (Graph graph : graphs) {
       assertThat(Plan.of(graph).bytes(Region.ACTIVATIONS)).isLessThan(all / 8);
     }

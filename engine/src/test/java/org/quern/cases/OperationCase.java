@@ -53,6 +53,7 @@ public final class OperationCase {
     step.seed = 0x0123456789ABCDEFL;
     step.learningRate = 0.01f;
     step.lossScale = 0.25f;
+    step.accumulate = true;
   }
 
   /** A row; the name tells operation, attributes and shapes. */

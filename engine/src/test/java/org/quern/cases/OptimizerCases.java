@@ -2,6 +2,7 @@ package org.quern.cases;
 
 import java.util.ArrayList;
 import java.util.List;
+import org.quern.ir.Graph;
 import org.quern.ir.Value;
 import org.quern.ir.op.AdamW;
 import org.quern.ir.op.GradientNorm;
@@ -9,7 +10,7 @@ import org.quern.ir.op.Sgd;
 
 /** Rows of the gradient's norm and the optimizers. */
 final class OptimizerCases {
-  private static final AdamW ADAMW = new AdamW(0.9f, 0.999f, 1e-8f, 0.1f);
+  private static final AdamW ADAMW = new AdamW(0.9f, 0.999f, 1e-8f, 0.1f, false);
 
   private OptimizerCases() {}
 
@@ -24,7 +25,7 @@ final class OptimizerCases {
     rows.add(adamw("below the limit", ADAMW, Fill.normal(1), 67).step(s -> s.maxNorm = 1e3f));
     rows.add(adamw("first step", ADAMW, Fill.normal(1), 67).step(step -> step.step = 1));
     rows.add(adamw("late", ADAMW, Fill.normal(1), 67).step(step -> step.step = 1_000_000));
-    rows.add(adamw("no decay", new AdamW(0.9f, 0.99f, 1e-8f, 0), Fill.normal(1), 67));
+    rows.add(adamw("no decay", new AdamW(0.9f, 0.99f, 1e-8f, 0, false), Fill.normal(1), 67));
     rows.add(adamw("no gradient", ADAMW, Fill.cycle(0), 67));
     rows.add(adamw("denormals", ADAMW, Fill.denormals(), 67));
     rows.add(adamw("1e4", ADAMW, Fill.signs(1e4), 67).step(step -> step.maxNorm = 1));
@@ -35,6 +36,12 @@ final class OptimizerCases {
       rows.add(adamw("gradient " + number, ADAMW, fill, 67).step(step -> step.maxNorm = 1));
       rows.add(sgd("gradient " + number, fill, 67));
       rows.add(norm("gradient " + number, fill, 67));
+      rows.add(adamwImmediate("gradient " + number, fill, 67));
+      rows.add(sgdImmediate("gradient " + number, fill, 67));
+    }
+    for (int size : new int[] {1, 16, 67, 2 * GradientNorm.SquareSum.BLOCK + 77}) {
+      rows.add(adamwImmediate("normal", Fill.normal(1), size).step(step -> step.maxNorm = 0.1f));
+      rows.add(sgdImmediate("normal", Fill.normal(1), size).step(step -> step.maxNorm = 0.1f));
     }
     rows.add(norm("one block", Fill.normal(1), GradientNorm.SquareSum.BLOCK));
     rows.add(norm("one block and one", Fill.normal(1), GradientNorm.SquareSum.BLOCK + 1));
@@ -70,10 +77,37 @@ final class OptimizerCases {
         .body((g, o) -> {
           g.beginUpdate();
           Value norm = GradientNorm.apply(g);
-          new Sgd(0.9f, 0.01f).apply(g, "weight", norm);
-          new Sgd(0, 0).apply(g, "bias", norm);
+          new Sgd(0.9f, 0.01f, false).apply(g, "weight", norm);
+          new Sgd(0, 0, false).apply(g, "bias", norm);
           return Value.NONE;
         });
+  }
+
+  /** The bias is updated before the weight's gradient is looked at. */
+  private static OperationCase adamwImmediate(String what, Fill gradients, int size) {
+    AdamW op = new AdamW(0.9f, 0.999f, 1e-8f, 0.1f, true);
+    return updated("AdamW immediate " + what + " " + size, gradients, size)
+        .body((g, o) -> {
+          g.beginUpdate();
+          op.apply(g, "bias", squares(g, "bias"));
+          op.apply(g, "weight", squares(g, "weight"));
+          return Value.NONE;
+        });
+  }
+
+  private static OperationCase sgdImmediate(String what, Fill gradients, int size) {
+    Sgd op = new Sgd(0.9f, 0.01f, true);
+    return updated("Sgd immediate " + what + " " + size, gradients, size)
+        .body((g, o) -> {
+          g.beginUpdate();
+          op.apply(g, "bias", squares(g, "bias"));
+          op.apply(g, "weight", squares(g, "weight"));
+          return Value.NONE;
+        });
+  }
+
+  private static Value squares(Graph graph, String parameter) {
+    return graph.apply(new GradientNorm.SquareSum(), graph.gradient(graph.parameter(parameter)));
   }
 
   private static OperationCase norm(String what, Fill gradients, int size) {

@@ -6,23 +6,22 @@ import java.util.Random;
 import org.quern.cases.OperationCase.Values;
 import org.quern.ir.Graph;
 import org.quern.ir.Node;
-import org.quern.ir.Parameter;
+import org.quern.ir.Update;
 import org.quern.ir.Value;
 import org.quern.ir.op.Activation;
 import org.quern.ir.op.ActivationFunction;
-import org.quern.ir.op.AdamW;
 import org.quern.ir.op.Add;
 import org.quern.ir.op.Attention;
 import org.quern.ir.op.CrossEntropy;
 import org.quern.ir.op.Dropout;
 import org.quern.ir.op.Embedding;
 import org.quern.ir.op.GatedActivation;
-import org.quern.ir.op.GradientNorm;
 import org.quern.ir.op.LayerNorm;
 import org.quern.ir.op.LinearCrossEntropy;
 import org.quern.ir.op.Matmul;
 import org.quern.ir.op.RmsNorm;
 import org.quern.ir.op.Rope;
+import org.quern.train.Optimizer;
 
 /**
  * Small models put together at random: operations in any order, values read once, often or never,
@@ -64,6 +63,8 @@ final class RandomGraphs {
     Fill labels = (r, i) -> r.nextInt(4) == 0 ? CrossEntropy.IGNORED : r.nextInt(VOCABULARY);
     boolean update = random.nextInt(3) > 0;
     long body = random.nextLong();
+    boolean folds = (body & 3) == 0;
+    boolean accumulate = (body & 3) == 1;
     OperationCase row =
         OperationCase.of(name)
             .integers("ids", tokens, batch, time)
@@ -72,6 +73,7 @@ final class RandomGraphs {
             .gradients(Fill.normal(0.01))
             .moments(Fill.normal(0.01), Fill.uniform(0.01, 0.1))
             .step(step -> step.update = update)
+            .step(step -> step.accumulate = accumulate)
             .step(step -> step.lossScale = 1f / (batch * time))
             .step(step -> step.maxNorm = 1);
     weight(row, "table", VOCABULARY, channels);
@@ -89,14 +91,19 @@ final class RandomGraphs {
     weight(row, "gate", inner, channels);
     weight(row, "up", inner, channels);
     weight(row, "down", channels, inner);
-    return row.body((graph, values) -> append(graph, values, new Random(body)));
+    return row.body((graph, values) -> append(graph, values, folds, new Random(body)));
   }
 
   private static void weight(OperationCase row, String name, int rows, int columns) {
     row.parameter(name, Fill.normal(0.3), rows, columns);
   }
 
-  private Value append(Graph graph, Values o, Random random) {
+  private Value append(Graph graph, Values o, boolean folds, Random random) {
+    Optimizer optimizer = new Optimizer.AdamW(0.9f, 0.99f, 1e-8f, 0.1f);
+    Update update = folds ? optimizer.foldingGradients() : optimizer.keepingGradients();
+    if (folds) {
+      graph.foldGradients();
+    }
     Graft graft = new Graft(graph, o, random);
     List<Value> known = new ArrayList<>();
     Value positions = random.nextBoolean() ? o.get("positions") : Value.NONE;
@@ -115,12 +122,8 @@ final class RandomGraphs {
       }
     }
     graph.output("loss", loss);
-    graph.differentiate(loss);
-    graph.beginUpdate();
-    Value norm = GradientNorm.apply(graph);
-    for (Parameter parameter : graph.layout().parameters()) {
-      new AdamW(0.9f, 0.99f, 1e-8f, 0.1f).apply(graph, parameter.name(), norm);
-    }
+    graph.differentiate(loss, parameter -> update.complete(graph, parameter));
+    update.finish(graph);
     return loss;
   }
 

@@ -3,23 +3,22 @@ package org.quern.cases;
 import java.util.List;
 import org.quern.cases.OperationCase.Values;
 import org.quern.ir.Graph;
-import org.quern.ir.Parameter;
+import org.quern.ir.Update;
 import org.quern.ir.Value;
 import org.quern.ir.op.Activation;
 import org.quern.ir.op.ActivationFunction;
-import org.quern.ir.op.AdamW;
 import org.quern.ir.op.Add;
 import org.quern.ir.op.Attention;
 import org.quern.ir.op.CrossEntropy;
 import org.quern.ir.op.Dropout;
 import org.quern.ir.op.Embedding;
 import org.quern.ir.op.GatedActivation;
-import org.quern.ir.op.GradientNorm;
 import org.quern.ir.op.LayerNorm;
 import org.quern.ir.op.LinearCrossEntropy;
 import org.quern.ir.op.Matmul;
 import org.quern.ir.op.RmsNorm;
 import org.quern.ir.op.Rope;
+import org.quern.train.Optimizer;
 
 /** A training step of each family, small enough to be run a thousand times. */
 final class SmallModels {
@@ -36,12 +35,12 @@ final class SmallModels {
   private SmallModels() {}
 
   static List<OperationCase> rows() {
-    return List.of(gpt(), llama());
+    return List.of(gpt(false), gpt(true), llama());
   }
 
-  private static OperationCase gpt() {
+  private static OperationCase gpt(boolean folds) {
     OperationCase row =
-        start("a step of a small GPT")
+        start("a step of a small GPT" + (folds ? " with folded gradients" : ""))
             .parameter("positions", Fill.normal(0.3), TIME, CHANNELS)
             .parameter("norm.beta", Fill.normal(0.1), CHANNELS)
             .parameter("qkv.bias", Fill.normal(0.1), 3 * CHANNELS)
@@ -51,6 +50,9 @@ final class SmallModels {
     weight(row, "up", CHANNELS, INNER);
     weight(row, "down", INNER, CHANNELS);
     return row.body((g, o) -> {
+      if (folds) {
+        g.foldGradients();
+      }
       Value ids = o.get("ids");
       Value x = Embedding.apply(g, ids, o.get("table"), o.get("positions"), Value.NONE);
       x = Dropout.apply(g, x, 0.1f);
@@ -61,7 +63,7 @@ final class SmallModels {
       Value up = Matmul.conv1d(g, x, o.get("up"), o.get("up.bias"));
       up = Activation.apply(g, up, ActivationFunction.GELU_TANH);
       x = Add.apply(g, x, Matmul.conv1d(g, up, o.get("down"), Value.NONE));
-      return finish(g, o, LayerNorm.apply(g, x, o.get("norm"), Value.NONE, EPSILON));
+      return finish(g, o, folds, LayerNorm.apply(g, x, o.get("norm"), Value.NONE, EPSILON));
     });
   }
 
@@ -89,7 +91,8 @@ final class SmallModels {
       x = Add.apply(g, x, Matmul.linear(g, active, o.get("down"), Value.NONE));
       x = RmsNorm.apply(g, x, o.get("norm"), EPSILON);
       Value labels = o.get("labels");
-      return update(g, LinearCrossEntropy.lossAndGradients(g, x, o.get("table"), labels, 10));
+      return update(
+          g, false, LinearCrossEntropy.lossAndGradients(g, x, o.get("table"), labels, 10));
     });
   }
 
@@ -100,6 +103,7 @@ final class SmallModels {
             .integers("labels", Fill.ids(VOCABULARY), BATCH, TIME)
             .parameter("norm", Fill.uniform(0.5, 1.5), CHANNELS)
             .moments(Fill.normal(0.01), Fill.uniform(0.01, 0.1))
+            .step(step -> step.accumulate = false)
             .step(step -> step.lossScale = 1f / (BATCH * TIME))
             .step(step -> step.maxNorm = 1);
     weight(row, "table", VOCABULARY, CHANNELS);
@@ -118,21 +122,19 @@ final class SmallModels {
     return graph.append(op, List.of(inputs)).output(0);
   }
 
-  private static Value finish(Graph graph, Values o, Value x) {
+  private static Value finish(Graph graph, Values o, boolean folds, Value x) {
     Value logits = Matmul.linear(graph, x, o.get("table"), Value.NONE);
     Value loss = CrossEntropy.loss(graph, logits, o.get("labels"));
     graph.output("logits", logits);
-    return update(graph, loss);
+    return update(graph, folds, loss);
   }
 
-  private static Value update(Graph graph, Value loss) {
+  private static Value update(Graph graph, boolean folds, Value loss) {
     graph.output("loss", loss);
-    graph.differentiate(loss);
-    graph.beginUpdate();
-    Value norm = GradientNorm.apply(graph);
-    for (Parameter parameter : graph.layout().parameters()) {
-      new AdamW(0.9f, 0.99f, 1e-8f, 0.1f).apply(graph, parameter.name(), norm);
-    }
+    Optimizer optimizer = new Optimizer.AdamW(0.9f, 0.99f, 1e-8f, 0.1f);
+    Update update = folds ? optimizer.foldingGradients() : optimizer.keepingGradients();
+    graph.differentiate(loss, parameter -> update.complete(graph, parameter));
+    update.finish(graph);
     return loss;
   }
 }

@@ -51,6 +51,7 @@ class LayoutTest {
         new Field("kernel", RecordLayout.KERNEL),
         new Field("flags", RecordLayout.FLAGS),
         new Field("node", RecordLayout.NODE),
+        new Field("assigned", RecordLayout.ASSIGNED),
         new Field("step", RecordLayout.STEP),
         new Field("work", RecordLayout.WORK),
         new Field("pointers", RecordLayout.POINTERS),
@@ -61,6 +62,7 @@ class LayoutTest {
     assertThat(RecordLayout.FLOAT_COUNT).isEqualTo((int) count(layout, "floats"));
     assertThat(RecordLayout.FLAG_BARRIER).isEqualTo(quern_h.QUERN_BARRIER());
     assertThat(RecordLayout.FLAG_ON_UPDATE).isEqualTo(quern_h.QUERN_ON_UPDATE());
+    assertThat(RecordLayout.FLAG_COMMITTED).isEqualTo(quern_h.QUERN_COMMITTED());
   }
 
   @Test
@@ -115,6 +117,7 @@ class LayoutTest {
         new Field("clip_scale", StepBlock.CLIP_SCALE),
         new Field("nonfinite", StepBlock.NONFINITE),
         new Field("status", StepBlock.STATUS),
-        new Field("failed_record", StepBlock.FAILED_RECORD));
+        new Field("failed_record", StepBlock.FAILED_RECORD),
+        new Field("accumulate", StepBlock.ACCUMULATE));
   }
 }

@@ -12,16 +12,17 @@ final class AdamWReference {
     Tensor first = o.in(2);
     Tensor second = o.in(3);
     ReferenceStep step = o.step();
-    if (step.nonfinite) {
+    if (!step.mayUpdate(op.immediate() ? o.in(4) : Tensor.NONE)) {
       return;
     }
+    double clip = op.immediate() ? 1 : step.clipScale;
     double rate = step.learningRate;
     double beta1 = op.beta1();
     double beta2 = op.beta2();
     double correction1 = 1 - Math.pow(beta1, step.step);
     double correction2 = 1 - Math.pow(beta2, step.step);
     for (int i = 0; i < parameter.size(); i++) {
-      double g = gradient.get(i) * step.clipScale;
+      double g = gradient.get(i) * clip;
       double p = parameter.get(i) * (1 - rate * op.weightDecay());
       double m = beta1 * first.get(i) + (1 - beta1) * g;
       double v = beta2 * second.get(i) + (1 - beta2) * g * g;
@@ -36,7 +37,6 @@ final class AdamWReference {
           rate / correction1 * boundM / denominator
               + Math.abs(update) * (24 + 1 / correction1 + 1 / correction2);
       parameter.set(i, p - update, 3 * Math.abs(p) + boundUpdate);
-      gradient.set(i, 0, 0);
     }
   }
 }

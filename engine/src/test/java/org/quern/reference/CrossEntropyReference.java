@@ -81,6 +81,7 @@ final class CrossEntropyReference {
       magnitude += Math.abs(o.in(0).get(n));
     }
     o.step().loss = sum * o.step().lossScale;
+    o.step().nonfinite |= !Double.isFinite((float) o.step().loss);
     o.out(0).set(0, o.step().loss, 2 * magnitude * o.step().lossScale);
   }
 

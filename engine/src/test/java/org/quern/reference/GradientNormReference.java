@@ -28,7 +28,7 @@ final class GradientNormReference {
     ReferenceStep step = o.step();
     step.gradNorm = Math.sqrt(sum);
     step.clipScale = step.maxNorm == 0 ? 1 : Math.min(1, step.maxNorm / (step.gradNorm + 1e-6));
-    step.nonfinite = !Double.isFinite(step.gradNorm) || !Double.isFinite(step.loss);
+    step.nonfinite |= !Double.isFinite(step.gradNorm) || !Double.isFinite(step.loss);
     // One rounding of each partial sum and one of the root.
     o.out(0).set(0, step.gradNorm, 3 * step.gradNorm);
   }

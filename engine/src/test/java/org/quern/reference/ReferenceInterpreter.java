@@ -107,6 +107,7 @@ public final class ReferenceInterpreter {
   /** Runs the first {@code count} nodes. */
   public void run(ReferenceStep step, int count) {
     Set<Integer> made = new HashSet<>();
+    step.nonfinite = false;
     for (Node node : graph.nodes().subList(0, count)) {
       if (node.onUpdate() && !step.update) {
         continue;
@@ -115,6 +116,9 @@ public final class ReferenceInterpreter {
         if (made.add(output.id())) {
           tensors.put(output.id(), allocate(output.root().shape(), Double.NaN));
         }
+      }
+      if (!step.accumulate) {
+        node.assigned().forEach(index -> fill(tensor(node.input(index)), i -> 0));
       }
       run(node, new Operands(tensors(node.inputs()), tensors(node.outputs()), step));
       if (rounded) {

@@ -32,7 +32,10 @@ public final class ReferenceStep {
   /** Out: what the optimizer multiplies gradients by. */
   public double clipScale = 1;
 
-  /** Out: the norm or the loss is not finite. */
+  /** Whether gradients go on from those of the run before. */
+  public boolean accumulate;
+
+  /** Out: the loss, the norm or the squares of a gradient are not finite. */
   public boolean nonfinite;
 
   /** The same inputs, and outputs as before a run. */
@@ -45,7 +48,16 @@ public final class ReferenceStep {
     copy.learningRate = learningRate;
     copy.lossScale = lossScale;
     copy.maxNorm = maxNorm;
+    copy.accumulate = accumulate;
     return copy;
+  }
+
+  /** Whether an optimizer changes its parameter, whose gradient has these squares, if any. */
+  boolean mayUpdate(Tensor squares) {
+    for (int i = 0; !squares.isNone() && i < squares.size(); i++) {
+      nonfinite |= !Float.isFinite((float) squares.get(i));
+    }
+    return !nonfinite;
   }
 
   /** The number in [0, 1) that quern.h gives this index of this stream. */

@@ -11,11 +11,12 @@ final class SgdReference {
     Tensor gradient = o.in(1);
     Tensor momentum = o.in(2);
     ReferenceStep step = o.step();
-    if (step.nonfinite) {
+    if (!step.mayUpdate(op.immediate() ? o.in(3) : Tensor.NONE)) {
       return;
     }
+    double clip = op.immediate() ? 1 : step.clipScale;
     for (int i = 0; i < parameter.size(); i++) {
-      double clipped = gradient.get(i) * step.clipScale;
+      double clipped = gradient.get(i) * clip;
       double decay = op.weightDecay() * parameter.get(i);
       double kept = op.momentum() * momentum.get(i);
       double m = kept + clipped + decay;
@@ -23,7 +24,6 @@ final class SgdReference {
       double bound = 8 * Math.abs(clipped) + 4 * Math.abs(decay) + 3 * Math.abs(kept);
       momentum.set(i, m, bound);
       parameter.set(i, p, step.learningRate * (bound + 2 * Math.abs(m)) + Math.abs(p));
-      gradient.set(i, 0, 0);
     }
   }
 }

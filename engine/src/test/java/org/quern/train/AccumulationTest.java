@@ -79,7 +79,7 @@ class AccumulationTest {
 
   private record Step(float loss, float[] gradients, float[] weights) {}
 
-  /** The gradients are read before the optimizer clears them: from a step that does not update. */
+  /** The gradients are read from the momentum of a step that does not change the weights. */
   private static Step step(String backend, ModelConfig config, int batch) {
     int accumulation = ROWS / batch;
     TrainingOptions options =
@@ -90,9 +90,7 @@ class AccumulationTest {
             .withMaxNorm(0);
     try (TrainingFixture fixture = TrainingFixture.open(backend, config)) {
       float[] before = fixture.weights();
-      Plan plan =
-          TrainingProgram.plan(
-              fixture.model.architecture(), new Ragged(batch), options.optimizer());
+      Plan plan = TrainingProgram.plan(fixture.model.architecture(), new Ragged(batch), options);
       float[] gradients;
       float loss;
       try (TrainingProgram program =

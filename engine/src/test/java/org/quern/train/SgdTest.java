@@ -77,7 +77,8 @@ class SgdTest {
       int step,
       float rate,
       float maxNorm) {
-    Plan plan = TrainingProgram.plan(fixture.model.architecture(), source, optimizer);
+    Plan plan =
+        TrainingProgram.plan(fixture.model.architecture(), source, optimizer.keepingGradients());
     LinkedMemory memory = LinkedMemory.of(fixture.model.memory());
     try (TrainingProgram program =
         new TrainingProgram(fixture.engine.backend(), plan, memory, source, 1)) {

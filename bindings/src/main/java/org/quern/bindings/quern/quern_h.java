@@ -528,7 +528,7 @@ public final class quern_h {
 
   /** {@code QUERN_ABI_VERSION}. */
   public static int QUERN_ABI_VERSION() {
-    return 2;
+    return 3;
   }
 
   /** A label that counts for nothing. */
@@ -605,6 +605,13 @@ public final class quern_h {
    */
   public static int QUERN_ON_UPDATE() {
     return 2;
+  }
+
+  /**
+   * {@code enum quern_flag}: A parameter may have changed by now: the run is no longer cancelled.
+   */
+  public static int QUERN_COMMITTED() {
+    return 4;
   }
 
   /** {@code enum quern_matmul_flag}. */

@@ -22,7 +22,7 @@ import java.util.function.Consumer;
  *     int32_t kernel;
  *     int32_t flags;
  *     int32_t node;
- *     int32_t reserved;
+ *     int32_t assigned;
  *     quern_step *step;
  *     void *work;
  *     void *pointers[10];
@@ -37,7 +37,7 @@ public final class quern_record {
               quern_h.C_INT.withName("kernel"),
               quern_h.C_INT.withName("flags"),
               quern_h.C_INT.withName("node"),
-              quern_h.C_INT.withName("reserved"),
+              quern_h.C_INT.withName("assigned"),
               quern_h.C_POINTER.withName("step"),
               quern_h.C_POINTER.withName("work"),
               MemoryLayout.sequenceLayout(10, quern_h.C_POINTER).withName("pointers"),
@@ -121,27 +121,30 @@ public final class quern_record {
     struct.set(node$LAYOUT, node$OFFSET, fieldValue);
   }
 
-  private static final OfInt reserved$LAYOUT = (OfInt) $LAYOUT.select(groupElement("reserved"));
-  private static final long reserved$OFFSET = $LAYOUT.byteOffset(groupElement("reserved"));
+  private static final OfInt assigned$LAYOUT = (OfInt) $LAYOUT.select(groupElement("assigned"));
+  private static final long assigned$OFFSET = $LAYOUT.byteOffset(groupElement("assigned"));
 
-  /** Layout of {@code int32_t reserved}. */
-  public static OfInt reserved$layout() {
-    return reserved$LAYOUT;
+  /** Layout of {@code int32_t assigned}. */
+  public static OfInt assigned$layout() {
+    return assigned$LAYOUT;
   }
 
-  /** Offset of {@code int32_t reserved} in bytes. */
-  public static long reserved$offset() {
-    return reserved$OFFSET;
+  /** Offset of {@code int32_t assigned} in bytes. */
+  public static long assigned$offset() {
+    return assigned$OFFSET;
   }
 
-  /** Gets {@code int32_t reserved}. */
-  public static int reserved(MemorySegment struct) {
-    return struct.get(reserved$LAYOUT, reserved$OFFSET);
+  /**
+   * Gets {@code int32_t assigned}: Bit i: pointers[i] is a gradient that no record before this one
+   * contributes to; it is assigned, and added to only where step->accumulate is set.
+   */
+  public static int assigned(MemorySegment struct) {
+    return struct.get(assigned$LAYOUT, assigned$OFFSET);
   }
 
-  /** Sets {@code int32_t reserved}. */
-  public static void reserved(MemorySegment struct, int fieldValue) {
-    struct.set(reserved$LAYOUT, reserved$OFFSET, fieldValue);
+  /** Sets {@code int32_t assigned}. */
+  public static void assigned(MemorySegment struct, int fieldValue) {
+    struct.set(assigned$LAYOUT, assigned$OFFSET, fieldValue);
   }
 
   private static final AddressLayout step$LAYOUT =

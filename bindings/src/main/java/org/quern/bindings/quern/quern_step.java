@@ -34,7 +34,8 @@ import java.util.function.Consumer;
  *     int32_t nonfinite;
  *     int32_t status;
  *     int64_t failed_record;
- *     int64_t reserved[7];
+ *     int64_t accumulate;
+ *     int64_t reserved[6];
  * }
  * }
  */
@@ -55,7 +56,8 @@ public final class quern_step {
               quern_h.C_INT.withName("nonfinite"),
               quern_h.C_INT.withName("status"),
               quern_h.C_LONG_LONG.withName("failed_record"),
-              MemoryLayout.sequenceLayout(7, quern_h.C_LONG_LONG).withName("reserved"))
+              quern_h.C_LONG_LONG.withName("accumulate"),
+              MemoryLayout.sequenceLayout(6, quern_h.C_LONG_LONG).withName("reserved"))
           .withName("quern_step");
 
   private quern_step() {}
@@ -346,8 +348,9 @@ public final class quern_step {
   }
 
   /**
-   * Gets {@code int32_t nonfinite}: Out of gradient_norm_f32: the norm is NaN or infinite, and the
-   * optimizer changes nothing.
+   * Gets {@code int32_t nonfinite}: Out, zero before a run: one more than the node of the first
+   * record that met a loss, a norm or squares of a gradient that were NaN or infinite. From that
+   * record on the optimizer changes nothing.
    */
   public static int nonfinite(MemorySegment struct) {
     return struct.get(nonfinite$LAYOUT, nonfinite$OFFSET);
@@ -406,43 +409,70 @@ public final class quern_step {
     struct.set(failed_record$LAYOUT, failed_record$OFFSET, fieldValue);
   }
 
+  private static final OfLong accumulate$LAYOUT =
+      (OfLong) $LAYOUT.select(groupElement("accumulate"));
+  private static final long accumulate$OFFSET = $LAYOUT.byteOffset(groupElement("accumulate"));
+
+  /** Layout of {@code int64_t accumulate}. */
+  public static OfLong accumulate$layout() {
+    return accumulate$LAYOUT;
+  }
+
+  /** Offset of {@code int64_t accumulate} in bytes. */
+  public static long accumulate$offset() {
+    return accumulate$OFFSET;
+  }
+
+  /**
+   * Gets {@code int64_t accumulate}: Whether gradients go on from those of the run before, as in a
+   * step of many micro batches.
+   */
+  public static long accumulate(MemorySegment struct) {
+    return struct.get(accumulate$LAYOUT, accumulate$OFFSET);
+  }
+
+  /** Sets {@code int64_t accumulate}. */
+  public static void accumulate(MemorySegment struct, long fieldValue) {
+    struct.set(accumulate$LAYOUT, accumulate$OFFSET, fieldValue);
+  }
+
   private static final SequenceLayout reserved$LAYOUT =
       (SequenceLayout) $LAYOUT.select(groupElement("reserved"));
   private static final long reserved$OFFSET = $LAYOUT.byteOffset(groupElement("reserved"));
   private static final VarHandle reserved$ELEM_HANDLE =
       reserved$LAYOUT.varHandle(sequenceElement());
 
-  /** Layout of {@code int64_t reserved[7]}. */
+  /** Layout of {@code int64_t reserved[6]}. */
   public static SequenceLayout reserved$layout() {
     return reserved$LAYOUT;
   }
 
-  /** Offset of {@code int64_t reserved[7]} in bytes. */
+  /** Offset of {@code int64_t reserved[6]} in bytes. */
   public static long reserved$offset() {
     return reserved$OFFSET;
   }
 
-  /** The part that holds {@code int64_t reserved[7]}. */
+  /** The part that holds {@code int64_t reserved[6]}. */
   public static MemorySegment reserved(MemorySegment struct) {
     return struct.asSlice(reserved$OFFSET, reserved$LAYOUT.byteSize());
   }
 
-  /** Copies into {@code int64_t reserved[7]}. */
+  /** Copies into {@code int64_t reserved[6]}. */
   public static void reserved(MemorySegment struct, MemorySegment fieldValue) {
     MemorySegment.copy(fieldValue, 0L, struct, reserved$OFFSET, reserved$LAYOUT.byteSize());
   }
 
-  /** Dimensions of {@code int64_t reserved[7]}. */
+  /** Dimensions of {@code int64_t reserved[6]}. */
   public static long[] reserved$dimensions() {
-    return new long[] {7};
+    return new long[] {6};
   }
 
-  /** Gets an element of {@code int64_t reserved[7]}. */
+  /** Gets an element of {@code int64_t reserved[6]}. */
   public static long reserved(MemorySegment struct, long index0) {
     return (long) reserved$ELEM_HANDLE.get(struct, reserved$OFFSET, index0);
   }
 
-  /** Sets an element of {@code int64_t reserved[7]}. */
+  /** Sets an element of {@code int64_t reserved[6]}. */
   public static void reserved(MemorySegment struct, long index0, long fieldValue) {
     reserved$ELEM_HANDLE.set(struct, reserved$OFFSET, index0, fieldValue);
   }

@@ -13,7 +13,8 @@ final class AdamWKernel implements VectorKernel {
   @Override
   public int run(long record, int part, int parts) {
     long step = Fields.step(record);
-    if (Memory.getInt(step + Fields.STEP_NONFINITE) != 0) {
+    long squares = Fields.pointer(record, 4);
+    if (!Fields.mayUpdate(record, squares)) {
       return Status.OK;
     }
     long n = Fields.integer(record, 0);
@@ -28,7 +29,7 @@ final class AdamWKernel implements VectorKernel {
         Fields.pointer(record, 2) + at,
         Fields.pointer(record, 3) + at,
         4 * Share.first(n, Share.ELEMENTS, part + 1, parts) - at,
-        Memory.getFloat(step + Fields.STEP_CLIP_SCALE),
+        Fields.clip(record, squares),
         (float) (1 - rate * Fields.floating(record, 3)),
         (float) beta1,
         (float) (1 - beta1),
@@ -56,7 +57,6 @@ final class AdamWKernel implements VectorKernel {
       float correction,
       float epsilon) {
     FloatVector minusRate = FloatVector.broadcast(FLOATS, -rate);
-    FloatVector zero = FloatVector.zero(FLOATS);
     long at = 0;
     for (; at <= bytes - BYTES; at += BYTES) {
       FloatVector g = FloatVector.fromMemorySegment(FLOATS, ALL, grad + at, ORDER).mul(clip);
@@ -71,7 +71,6 @@ final class AdamWKernel implements VectorKernel {
       mean.div(denominator).fma(minusRate, p).intoMemorySegment(ALL, parameter + at, ORDER);
       mean.intoMemorySegment(ALL, m + at, ORDER);
       square.intoMemorySegment(ALL, v + at, ORDER);
-      zero.intoMemorySegment(ALL, grad + at, ORDER);
     }
     for (; at < bytes; at += 4) {
       float g = Memory.getFloat(grad + at) * clip;
@@ -82,7 +81,6 @@ final class AdamWKernel implements VectorKernel {
       Memory.setFloat(parameter + at, Math.fma(mean / denominator, -rate, p));
       Memory.setFloat(m + at, mean);
       Memory.setFloat(v + at, square);
-      Memory.setFloat(grad + at, 0);
     }
   }
 }

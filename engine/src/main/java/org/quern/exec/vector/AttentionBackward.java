@@ -80,7 +80,7 @@ final class AttentionBackward implements VectorKernel {
       long lastRow = causal && window > 0 ? Math.min(t, key + packed + window - 1) : t;
       for (long head = firstHead; head < firstHead + heads; head++) {
         for (long row = firstRow; row < lastRow; row += ROWS) {
-          if (Fields.cancelled(Fields.step(record))) {
+          if (Fields.cancelled(record)) {
             return Status.CANCELLED;
           }
           tile(record, scratch, sequence, head, group, row, Math.min(ROWS, t - row), key, packed);

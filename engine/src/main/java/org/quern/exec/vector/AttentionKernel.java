@@ -49,7 +49,7 @@ final class AttentionKernel implements VectorKernel {
     long tiles = (t + high - 1) / high;
     long last = Share.first(b * h * tiles, 1, part + 1, parts);
     for (long item = Share.first(b * h * tiles, 1, part, parts); item < last; item++) {
-      if (Fields.cancelled(Fields.step(record))) {
+      if (Fields.cancelled(record)) {
         return Status.CANCELLED;
       }
       long sequence = item / tiles / h;

@@ -8,7 +8,7 @@ import static org.quern.exec.vector.Memory.ORDER;
 import jdk.incubator.vector.FloatVector;
 import org.quern.exec.Status;
 
-/** {@code out[c] += sum over n of x[n, c]}. */
+/** {@code out[c] (+)= sum over n of x[n, c]}. */
 final class ColumnSumKernel implements VectorKernel {
   @Override
   public int run(long record, int part, int parts) {
@@ -18,6 +18,9 @@ final class ColumnSumKernel implements VectorKernel {
     long x = Fields.pointer(record, 1);
     long last = 4 * Share.first(c, Share.ELEMENTS, part + 1, parts);
     long at = 4 * Share.first(c, Share.ELEMENTS, part, parts);
+    if (!Fields.adds(record, 0)) {
+      Memory.clear(out + at, last - at);
+    }
     for (; at <= last - 4 * BYTES; at += 4 * BYTES) {
       sum4(out + at, x + at, 4 * c, n);
     }

@@ -61,6 +61,12 @@ final class EmbeddingKernel implements VectorKernel {
       long scratch = Fields.scratch(record, part);
       long from = 4 * Share.first(c, Share.ELEMENTS, part, parts);
       long bytes = 4 * Share.first(c, Share.ELEMENTS, part + 1, parts) - from;
+      if (dtable != 0 && !Fields.adds(record, 0)) {
+        clear(dtable + from, v, 4 * c, bytes);
+      }
+      if (dpositions != 0 && !Fields.adds(record, 3)) {
+        clear(dpositions + from, p, 4 * c, bytes);
+      }
       for (long row = 0; row < n; row++) {
         long d = dout + row * 4 * c + from;
         if (dtable != 0) {
@@ -79,6 +85,13 @@ final class EmbeddingKernel implements VectorKernel {
         }
       }
       return Status.OK;
+    }
+
+    /** A worker's channels of all rows of a table. */
+    private static void clear(long table, long rows, long row, long bytes) {
+      for (long i = 0; i < rows; i++) {
+        Memory.clear(table + i * row, bytes);
+      }
     }
 
     private static void accumulate(long to, long from, long bytes) {

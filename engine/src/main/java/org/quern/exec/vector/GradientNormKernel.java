@@ -20,7 +20,9 @@ final class GradientNormKernel implements VectorKernel {
       Memory.setFloat(step + Fields.STEP_GRAD_NORM, norm);
       Memory.setFloat(
           step + Fields.STEP_CLIP_SCALE, most == 0 ? 1 : Math.min(1, most / (norm + EPSILON)));
-      Memory.setInt(step + Fields.STEP_NONFINITE, finite ? 0 : 1);
+      if (!finite && Memory.getInt(step + Fields.STEP_NONFINITE) == 0) {
+        Fields.setNonfinite(record);
+      }
     }
     return Status.OK;
   }

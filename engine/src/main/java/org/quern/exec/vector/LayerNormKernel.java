@@ -141,6 +141,12 @@ final class LayerNormKernel implements VectorKernel {
       }
       long end = 4 * Share.first(c, Share.ELEMENTS, part + 1, parts);
       long at = 4 * Share.first(c, Share.ELEMENTS, part, parts);
+      if (!Fields.adds(record, 1)) {
+        Memory.clear(dgamma + at, end - at);
+      }
+      if (dbeta != 0 && !Fields.adds(record, 2)) {
+        Memory.clear(dbeta + at, end - at);
+      }
       for (; at <= end - 2 * BYTES; at += 2 * BYTES) {
         columns(
             dgamma + at, dbeta == 0 ? 0 : dbeta + at, dout + at, x + at, means, rstds, n, bytes);

@@ -12,6 +12,9 @@ final class LossSumKernel implements VectorKernel {
       float loss = (float) (sum * Memory.getFloat(step + Fields.STEP_LOSS_SCALE));
       Memory.setFloat(Fields.pointer(record, 0), loss);
       Memory.setFloat(step + Fields.STEP_LOSS, loss);
+      if (!Float.isFinite(loss)) {
+        Fields.setNonfinite(record);
+      }
     }
     return Status.OK;
   }

@@ -55,7 +55,7 @@ final class MatmulKernel implements VectorKernel {
     long bStride = 4 * Fields.integer(record, 4);
     long outStride = 4 * Fields.integer(record, 5);
     boolean transposeA = (flags & TRANSPOSE_A) != 0;
-    boolean add = (flags & ACCUMULATE) != 0;
+    boolean add = (flags & ACCUMULATE) != 0 && Fields.adds(record, 0);
     long aRow = transposeA ? 4 : aStride;
     long aStep = transposeA ? aStride : 4;
     boolean swapped = (flags & TRANSPOSE_B) != 0;
@@ -78,7 +78,7 @@ final class MatmulKernel implements VectorKernel {
         addBias(bias + 4 * i0, out, outStride, j1 - j0, i1 - i0);
       }
       return multiply(
-          Fields.step(record),
+          record,
           Fields.scratch(record, part),
           b + i0 * bStride,
           bStride,
@@ -101,7 +101,7 @@ final class MatmulKernel implements VectorKernel {
       addBias(bias + 4 * j0, out, outStride, i1 - i0, j1 - j0);
     }
     return multiply(
-        Fields.step(record),
+        record,
         Fields.scratch(record, part),
         a + i0 * aRow,
         aRow,
@@ -156,7 +156,7 @@ final class MatmulKernel implements VectorKernel {
    * tiles are written transposed.
    */
   private static int multiply(
-      long step,
+      long record,
       long scratch,
       long r,
       long rRow,
@@ -184,7 +184,7 @@ final class MatmulKernel implements VectorKernel {
         boolean more = add || k > 0;
         MatmulBlock.pack(scratch, p + k * pStep + j * pColumn, pStep, pColumn, deep, wide);
         for (long i = 0; i < rows; i += mostRows) {
-          if (Fields.cancelled(step)) {
+          if (Fields.cancelled(record)) {
             return Status.CANCELLED;
           }
           long high = Math.min(mostRows, rows - i);

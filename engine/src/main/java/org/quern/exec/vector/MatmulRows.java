@@ -40,11 +40,11 @@ final class MatmulRows {
     long scratch = Fields.scratch(record, part);
     long first = Share.first(n, 2 * Share.ELEMENTS, part, parts);
     long last = Share.first(n, 2 * Share.ELEMENTS, part + 1, parts);
-    boolean add = (flags & 4) != 0;
+    boolean add = (flags & 4) != 0 && Fields.adds(record, 0);
     boolean transposed = (flags & 2) != 0;
     long pass = transposed ? 64 : PASS;
     for (long j = first; j < last; j += pass) {
-      if (Fields.cancelled(Fields.step(record))) {
+      if (Fields.cancelled(record)) {
         return Status.CANCELLED;
       }
       long wide = Math.min(pass, last - j);

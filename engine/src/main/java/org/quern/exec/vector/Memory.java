@@ -57,6 +57,17 @@ final class Memory {
     }
   }
 
+  /** Sets {@code bytes}, a multiple of 4, to zero; allocates nothing however it is compiled. */
+  static void clear(long to, long bytes) {
+    long at = 0;
+    for (; at <= bytes - Lanes.BYTES; at += Lanes.BYTES) {
+      FloatVector.zero(Lanes.FLOATS).intoMemorySegment(ALL, to + at, ORDER);
+    }
+    for (; at < bytes; at += 4) {
+      setInt(to + at, 0);
+    }
+  }
+
   /** Sets {@code bytes}, a multiple of 4, to floats of this value. */
   static void fill(long to, long bytes, float value) {
     FloatVector values = FloatVector.broadcast(Lanes.FLOATS, value);

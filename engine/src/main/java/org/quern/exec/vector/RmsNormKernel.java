@@ -90,6 +90,9 @@ final class RmsNormKernel implements VectorKernel {
       }
       long end = 4 * Share.first(c, Share.ELEMENTS, part + 1, parts);
       long at = 4 * Share.first(c, Share.ELEMENTS, part, parts);
+      if (!Fields.adds(record, 1)) {
+        Memory.clear(dgamma + at, end - at);
+      }
       for (; at <= end - 2 * BYTES; at += 2 * BYTES) {
         columns(dgamma + at, dout + at, x + at, rstds, n, bytes);
       }

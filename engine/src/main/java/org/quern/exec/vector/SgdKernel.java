@@ -13,7 +13,8 @@ final class SgdKernel implements VectorKernel {
   @Override
   public int run(long record, int part, int parts) {
     long step = Fields.step(record);
-    if (Memory.getInt(step + Fields.STEP_NONFINITE) != 0) {
+    long squares = Fields.pointer(record, 3);
+    if (!Fields.mayUpdate(record, squares)) {
       return Status.OK;
     }
     long n = Fields.integer(record, 0);
@@ -23,7 +24,7 @@ final class SgdKernel implements VectorKernel {
         Fields.pointer(record, 1) + at,
         Fields.pointer(record, 2) + at,
         4 * Share.first(n, Share.ELEMENTS, part + 1, parts) - at,
-        Memory.getFloat(step + Fields.STEP_CLIP_SCALE),
+        Fields.clip(record, squares),
         Memory.getFloat(step + Fields.STEP_LEARNING_RATE),
         Fields.floating(record, 0),
         Fields.floating(record, 1));
@@ -42,7 +43,6 @@ final class SgdKernel implements VectorKernel {
     FloatVector decays = FloatVector.broadcast(FLOATS, decay);
     FloatVector momenta = FloatVector.broadcast(FLOATS, momentum);
     FloatVector minusRate = FloatVector.broadcast(FLOATS, -rate);
-    FloatVector zero = FloatVector.zero(FLOATS);
     long at = 0;
     for (; at <= bytes - BYTES; at += BYTES) {
       FloatVector p = FloatVector.fromMemorySegment(FLOATS, ALL, parameter + at, ORDER);
@@ -51,7 +51,6 @@ final class SgdKernel implements VectorKernel {
       FloatVector mean = momenta.fma(FloatVector.fromMemorySegment(FLOATS, ALL, m + at, ORDER), g);
       mean.intoMemorySegment(ALL, m + at, ORDER);
       minusRate.fma(mean, p).intoMemorySegment(ALL, parameter + at, ORDER);
-      zero.intoMemorySegment(ALL, grad + at, ORDER);
     }
     for (; at < bytes; at += 4) {
       float p = Memory.getFloat(parameter + at);
@@ -59,7 +58,6 @@ final class SgdKernel implements VectorKernel {
       float mean = Math.fma(momentum, Memory.getFloat(m + at), g);
       Memory.setFloat(m + at, mean);
       Memory.setFloat(parameter + at, Math.fma(-rate, mean, p));
-      Memory.setFloat(grad + at, 0);
     }
   }
 }

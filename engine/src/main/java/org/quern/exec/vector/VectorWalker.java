@@ -80,8 +80,9 @@ public final class VectorWalker implements Walker {
       long record = records + i * Fields.RECORD_BYTES;
       int flags = Memory.getInt(record + Fields.RECORD_FLAGS);
       boolean updates = (flags & Fields.ON_UPDATE) != 0;
+      boolean committed = (flags & Fields.COMMITTED) != 0;
       // An update that has begun is finished, so that no parameter is ahead of another.
-      if (!updates && (int) INT.getOpaque(Memory.ALL, step + Fields.STEP_CANCEL) != 0) {
+      if (!committed && (int) INT.getOpaque(Memory.ALL, step + Fields.STEP_CANCEL) != 0) {
         return fail(step, i, Status.CANCELLED, "cancelled");
       }
       long begin = 0;

@@ -12,19 +12,23 @@ import org.quern.ir.Value;
 
 /**
  * Adam with decoupled weight decay (Loshchilov and Hutter 2019, algorithm 2), the learning rate and
- * the step from the step block. It clears the gradient as it goes.
+ * the step from the step block.
  *
- * <p>Inputs: parameter, gradient, first moment, second moment, all updated, and the gradients'
- * norm, which must be there before the step block's clipping factor is read.
+ * <p>Inputs: parameter, gradient, first moment, second moment, all but the gradient updated, and
+ * the gradients' norm, which must be there before the step block's clipping factor is read; or, if
+ * immediate, the sums of the squares of this gradient ({@link GradientNorm.SquareSum}). Sums that
+ * are not finite keep this parameter and all that would be updated later from changing.
  *
  * @param beta1 decay of the first moment
  * @param beta2 decay of the second moment
  * @param epsilon added to the root of the second moment
  * @param weightDecay times the learning rate: the share of the parameter that is taken away
+ * @param immediate whether it does not wait for the norm of all gradients, and so does not clip
  */
-public record AdamW(float beta1, float beta2, float epsilon, float weightDecay) implements Op {
-  /** Appends the update of one parameter. */
-  public void apply(Graph graph, String parameter, Value norm) {
+public record AdamW(float beta1, float beta2, float epsilon, float weightDecay, boolean immediate)
+    implements Op {
+  /** Appends the update of one parameter; {@code last} is the norm or the sums of squares. */
+  public void apply(Graph graph, String parameter, Value last) {
     Value value = graph.parameter(parameter);
     graph.append(
         this,
@@ -33,7 +37,7 @@ public record AdamW(float beta1, float beta2, float epsilon, float weightDecay) 
             graph.gradient(value),
             graph.modelValue(Region.FIRST_MOMENTS, parameter),
             graph.modelValue(Region.SECOND_MOMENTS, parameter),
-            norm));
+            last));
   }
 
   @Override
@@ -48,13 +52,15 @@ public record AdamW(float beta1, float beta2, float epsilon, float weightDecay) 
 
   @Override
   public boolean updates(int index) {
-    return index < 4;
+    return index < 4 && index != 1;
   }
 
   @Override
   public void lower(Node node, RecordWriter record) {
     node.inputs().subList(0, 4).forEach(record::pointer);
-    record.integer(node.input(0).shape().elements());
+    record.pointer(immediate ? node.input(4) : Value.NONE);
+    record.integers(
+        node.input(0).shape().elements(), immediate ? node.input(4).shape().elements() : 0);
     record.real(beta1);
     record.real(beta2);
     record.real(epsilon);
@@ -63,6 +69,6 @@ public record AdamW(float beta1, float beta2, float epsilon, float weightDecay) 
 
   @Override
   public Cost cost(Node node) {
-    return new Cost(14 * node.input(0).shape().elements(), 8 * node.input(0).bytes());
+    return new Cost(14 * node.input(0).shape().elements(), 7 * node.input(0).bytes());
   }
 }

@@ -12,22 +12,23 @@ import org.quern.ir.Value;
 
 /**
  * Stochastic gradient descent with momentum (Polyak 1964), as PyTorch's SGD computes it, the
- * learning rate from the step block. It clears the gradient as it goes.
+ * learning rate from the step block.
  *
- * <p>Inputs: parameter, gradient, momentum, all updated, and the gradients' norm, which must be
- * there before the step block's clipping factor is read.
+ * <p>Inputs: parameter, gradient, momentum, all but the gradient updated, and the gradients' norm
+ * or the sums of this gradient's squares, as {@link AdamW} has them.
  *
  * @param momentum the share of the last update that is kept
  * @param weightDecay times the parameter: added to the gradient
+ * @param immediate as in {@link AdamW}
  */
-public record Sgd(float momentum, float weightDecay) implements Op {
-  /** Appends the update of one parameter. */
-  public void apply(Graph graph, String parameter, Value norm) {
+public record Sgd(float momentum, float weightDecay, boolean immediate) implements Op {
+  /** Appends the update of one parameter; {@code last} is the norm or the sums of squares. */
+  public void apply(Graph graph, String parameter, Value last) {
     Value value = graph.parameter(parameter);
     graph.append(
         this,
         List.of(
-            value, graph.gradient(value), graph.modelValue(Region.FIRST_MOMENTS, parameter), norm));
+            value, graph.gradient(value), graph.modelValue(Region.FIRST_MOMENTS, parameter), last));
   }
 
   @Override
@@ -42,19 +43,21 @@ public record Sgd(float momentum, float weightDecay) implements Op {
 
   @Override
   public boolean updates(int index) {
-    return index < 3;
+    return index < 3 && index != 1;
   }
 
   @Override
   public void lower(Node node, RecordWriter record) {
     node.inputs().subList(0, 3).forEach(record::pointer);
-    record.integer(node.input(0).shape().elements());
+    record.pointer(immediate ? node.input(3) : Value.NONE);
+    record.integers(
+        node.input(0).shape().elements(), immediate ? node.input(3).shape().elements() : 0);
     record.real(momentum);
     record.real(weightDecay);
   }
 
   @Override
   public Cost cost(Node node) {
-    return new Cost(6 * node.input(0).shape().elements(), 6 * node.input(0).bytes());
+    return new Cost(6 * node.input(0).shape().elements(), 5 * node.input(0).bytes());
   }
 }

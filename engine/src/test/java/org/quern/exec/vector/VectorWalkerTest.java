@@ -140,9 +140,9 @@ class VectorWalkerTest {
         ExecutorService threads = Executors.newFixedThreadPool(2)) {
       long x = rig.floats(1, 2, 3);
       Program program = new Program(rig, 2, 2);
-      int flags = Fields.BARRIER | Fields.ON_UPDATE;
+      int flags = Fields.BARRIER | Fields.COMMITTED;
       program.put(0, flags, Kernel.ADD_F32, new long[] {x, x, x}, 3);
-      program.put(1, Fields.BARRIER, Kernel.ADD_F32, new long[] {x, x, x}, 3);
+      program.put(1, Fields.BARRIER | Fields.ON_UPDATE, Kernel.ADD_F32, new long[] {x, x, x}, 3);
       Memory.setInt(rig.step + Fields.STEP_UPDATE, 1);
       Memory.setInt(rig.step + Fields.STEP_CANCEL, 1);
       assertThat(program.run(threads, 2)).containsOnly(Status.CANCELLED);
