@@ -19,10 +19,11 @@ import picocli.CommandLine.Spec;
     name = "compare",
     description = {
       "Measures Quern beside others on this machine: PyTorch's library, and PyTorch itself where"
-          + " python3 has it, for training; MKL and oneDNN for products; llama.cpp for writing.",
+          + " python3 has it, for training; MKL and oneDNN for products; llama.cpp, ONNX Runtime"
+          + " and Jlama for writing.",
       "Each runs in a process of its own, one at a time, in turn, round after round; medians over"
           + " the rounds. What cannot take part is named with the reason. Their libraries, some"
-          + " 350 MB, are fetched by Maven the first time.",
+          + " 400 MB, are fetched by Maven the first time.",
       "Leaves a picture of the ratios, and a line in a history file."
     },
     mixinStandardHelpOptions = true,
@@ -85,7 +86,7 @@ final class BenchCompareCommand implements Callable<Integer> {
       paramLabel = "NAME",
       description =
           "Only this one, or none; may be given several times: libtorch, pytorch, pytorch-best,"
-              + " mkl, onednn, llama.cpp.")
+              + " mkl, onednn, llama.cpp, onnxruntime, jlama.")
   private List<String> peers = List.of();
 
   @Option(

@@ -97,6 +97,9 @@ record ContestResult(
           "Measured under load: others kept %.1f processors busy.%n",
           others.orElseThrow());
     }
+    if (rows.size() > 1 && Presets.find(contest.model()) == null) {
+      out.println("The others have random weights of the same sizes as " + contest.model() + ".");
+    }
     for (String part : parts()) {
       out.printf(
           "%-34s %12s %9s %9s %9s%n",

@@ -17,7 +17,15 @@ import tools.jackson.databind.JsonNode;
 final class Contestants {
   private static final String PACKAGE = "org.quern.peers.";
   private static final String SCRIPT = "pytorch_gpt_step.py";
-  private static final List<String> F32_ONLY = List.of("libtorch", "mkl");
+  private static final List<String> F32_ONLY = List.of("libtorch", "mkl", "onnxruntime");
+
+  /** As its own script has it. */
+  private static final List<String> JLAMA =
+      List.of(
+          "--add-modules=jdk.incubator.vector",
+          "--add-opens=jdk.incubator.vector/jdk.incubator.vector=ALL-UNNAMED",
+          "-Djdk.incubator.vector.VECTOR_ACCESS_OOB_CHECK=0");
+
   private static final int SECONDS_TO_IMPORT = 120;
 
   private final Contest contest;
@@ -43,8 +51,8 @@ final class Contestants {
       }
       case GENERATE -> {
         jvm("llama.cpp", "LlamaCppGeneration", this::generation);
-        leaveOut("onnxruntime", "this harness has no ONNX model writer yet");
-        leaveOut("jlama", "this harness has no program for it yet");
+        jvm("onnxruntime", "OnnxGeneration", this::llama);
+        jvm("jlama", "JlamaGeneration", this::jlama, JLAMA);
       }
     }
   }
@@ -108,6 +116,12 @@ final class Contestants {
 
   /** A peer that is a program of {@code bench/peers}. */
   private void jvm(String name, String main, Function<JsonNode, List<String>> arguments) {
+    jvm(name, main, arguments, List.of());
+  }
+
+  /** The same with further options of the JVM. */
+  private void jvm(
+      String name, String main, Function<JsonNode, List<String>> arguments, List<String> options) {
     if (!isWanted(name)) {
       return;
     }
@@ -121,6 +135,7 @@ final class Contestants {
               name,
               sizes -> {
                 List<String> command = new ArrayList<>(java());
+                command.addAll(options);
                 command.addAll(
                     List.of(
                         "-Dai.djl.offline=true",
@@ -160,7 +175,28 @@ final class Contestants {
     return arguments;
   }
 
+  private List<String> jlama(JsonNode ours) {
+    JsonNode sizes = ours.path("sizes");
+    int queries = sizes.path("heads").asInt() * sizes.path("head-size").asInt();
+    if (queries != sizes.path("channels").asInt()) {
+      throw new AppException("it takes no heads whose sizes do not add up to the channels");
+    }
+    return llama(ours);
+  }
+
+  private List<String> llama(JsonNode ours) {
+    String family = ours.path("sizes").path("family").asString("");
+    if (family.equals("gpt2")) {
+      throw new AppException("its model is built for the family llama only, and this one is gpt2");
+    }
+    return generation(ours);
+  }
+
   private List<String> generation(JsonNode ours) {
+    if (contest.batch() != 1) {
+      throw new AppException(
+          "it is measured with one sequence, and we write " + contest.batch() + " side by side");
+    }
     List<String> arguments = sizes(ours);
     Contest.option(arguments, "--prompt", ours.path("prompt").asInt());
     Contest.option(arguments, "--tokens", ours.path("tokens").asInt());

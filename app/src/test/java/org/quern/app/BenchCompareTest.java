@@ -200,6 +200,70 @@ final class BenchCompareTest {
         .containsSubsequence("--threads", "3", "--shapes", "dx:1x2x3,dw:4x5x6");
   }
 
+  private static JsonNode sizes(String family, int head) {
+    return new JsonMapper()
+        .readTree(
+            "{\"prompt\":7,\"tokens\":3,\"sizes\":{\"family\":\""
+                + family
+                + "\",\"channels\":64,\"heads\":4,\"head-size\":"
+                + head
+                + "}}");
+  }
+
+  private List<Contestant> generating(int batch) throws IOException {
+    Files.createDirectories(folder.resolve("lib"));
+    Contest contest = new Contest(Contest.Work.GENERATE, "a/model", batch, 8, "f32", 3);
+    return new Contestants(contest, folder, List.of()).present();
+  }
+
+  @Test
+  void whoWritesGetsTheSizesOfOurModel() throws IOException {
+    List<Contestant> who = generating(1);
+    assertThat(who)
+        .extracting(Contestant::name)
+        .containsExactly("quern", "llama.cpp", "onnxruntime", "jlama");
+    for (Contestant peer : who.subList(1, 4)) {
+      assertThat(peer.command().apply(sizes("llama", 16)))
+          .containsSubsequence("--channels", "64", "--heads", "4", "--head-size", "16")
+          .containsSubsequence("--threads", "3", "--prompt", "7", "--tokens", "3");
+    }
+    assertThat(who.get(3).command().apply(sizes("llama", 16)))
+        .containsSubsequence("--add-modules=jdk.incubator.vector", "-cp");
+  }
+
+  @Test
+  void whoCannotWriteSuchAModelSaysSo() throws IOException {
+    List<Contestant> who = generating(1);
+    assertThat(who.get(1).command().apply(sizes("gpt2", 16))).contains("gpt2");
+    for (Contestant peer : who.subList(2, 4)) {
+      JsonNode gpt2 = sizes("gpt2", 16);
+      assertThatThrownBy(() -> peer.command().apply(gpt2)).hasMessageContaining("gpt2");
+    }
+    JsonNode wide = sizes("llama", 32);
+    assertThatThrownBy(() -> who.get(3).command().apply(wide)).hasMessageContaining("heads");
+    JsonNode fits = sizes("llama", 16);
+    for (Contestant peer : generating(2).subList(1, 4)) {
+      assertThatThrownBy(() -> peer.command().apply(fits)).hasMessageContaining("one sequence");
+    }
+    Contest half = new Contest(Contest.Work.GENERATE, "a/model", 1, 8, "bf16", 3);
+    assertThat(new Contestants(half, folder, List.of()).absent())
+        .extracting(Contestant.LeftOut::name)
+        .containsExactly("onnxruntime");
+  }
+
+  @Test
+  void ofAFolderOthersHaveTheSizesAlone() {
+    List<ContestResult.Row> rows = List.of(row("quern", 4), row("other", 6));
+    for (String model : List.of("models/mine", "gpt-char")) {
+      Contest contest = new Contest(Contest.Work.TRAIN, model, 2, 8, "f32", 1);
+      StringWriter table = new StringWriter();
+      new ContestResult(contest, rows, List.of(), OptionalDouble.empty())
+          .print(new PrintWriter(table));
+      String said = "random weights of the same sizes as models/mine";
+      assertThat(table.toString().contains(said)).isEqualTo(model.equals("models/mine"));
+    }
+  }
+
   @Test
   void aComparisonLeavesPictureAndHistory() throws IOException {
     Path out = folder.resolve("out");

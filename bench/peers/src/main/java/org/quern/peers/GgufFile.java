@@ -1,16 +1,13 @@
 package org.quern.peers;
 
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
-import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
-import java.util.SplittableRandom;
 
 /**
  * Writes a GGUF file, version 3, whose weights are random: metadata, then the list of tensors, then
@@ -118,77 +115,35 @@ final class GgufFile {
     tensors.add(new Tensor(name, new long[] {size}, ones, false));
   }
 
-  void write(Path file) throws IOException {
-    try (FileChannel channel =
-        FileChannel.open(
-            file,
-            StandardOpenOption.CREATE,
-            StandardOpenOption.WRITE,
-            StandardOpenOption.TRUNCATE_EXISTING)) {
-      ByteBuffer buffer = ByteBuffer.allocateDirect(BUFFER).order(ByteOrder.LITTLE_ENDIAN);
-      buffer.put("GGUF".getBytes(StandardCharsets.US_ASCII));
-      buffer.putInt(VERSION).putLong(tensors.size()).putLong(entries);
-      flush(buffer, channel);
-      metadata.flip();
-      write(metadata, channel);
+  void write(Path path) throws IOException {
+    try (WeightFile file = new WeightFile(path)) {
+      file.bytes("GGUF".getBytes(StandardCharsets.US_ASCII));
+      file.number(VERSION);
+      file.number((long) tensors.size());
+      file.number((long) entries);
+      file.bytes(Arrays.copyOf(metadata.array(), metadata.position()));
       long offset = 0;
       for (Tensor tensor : tensors) {
         byte[] name = tensor.name().getBytes(StandardCharsets.UTF_8);
-        buffer.putLong(name.length).put(name).putInt(tensor.sizes().length);
+        file.number((long) name.length);
+        file.bytes(name);
+        file.number(tensor.sizes().length);
         for (long size : tensor.sizes()) {
-          buffer.putLong(size);
+          file.number(size);
         }
-        buffer.putInt(tensor.half() ? BF16_TENSOR : F32_TENSOR).putLong(offset);
+        file.number(tensor.half() ? BF16_TENSOR : F32_TENSOR);
+        file.number(offset);
         offset += aligned(tensor.bytes());
-        flush(buffer, channel);
       }
-      pad(buffer, channel);
-      SplittableRandom random = new SplittableRandom(1);
+      file.align(ALIGNMENT);
       for (Tensor tensor : tensors) {
-        fill(tensor, random, buffer, channel);
-        pad(buffer, channel);
+        file.weights(tensor.elements(), tensor.ones(), tensor.half());
+        file.align(ALIGNMENT);
       }
     }
   }
 
   private static long aligned(long bytes) {
     return (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
-  }
-
-  private static void pad(ByteBuffer buffer, FileChannel channel) throws IOException {
-    long position = channel.position();
-    buffer.put(new byte[(int) (aligned(position) - position)]);
-    flush(buffer, channel);
-  }
-
-  private static void fill(
-      Tensor tensor, SplittableRandom random, ByteBuffer buffer, FileChannel channel)
-      throws IOException {
-    for (long i = 0; i < tensor.elements(); i++) {
-      if (buffer.remaining() < Float.BYTES) {
-        flush(buffer, channel);
-      }
-      float value = tensor.ones() ? 1 : 0.07f * ((float) random.nextDouble() - 0.5f);
-      if (tensor.half()) {
-        buffer.putShort((short) (Float.floatToRawIntBits(value) >>> 16));
-      } else {
-        buffer.putFloat(value);
-      }
-    }
-    flush(buffer, channel);
-  }
-
-  private static void flush(ByteBuffer buffer, FileChannel channel) throws IOException {
-    buffer.flip();
-    write(buffer, channel);
-    buffer.clear();
-  }
-
-  private static void write(ByteBuffer buffer, FileChannel channel) throws IOException {
-    while (buffer.hasRemaining()) {
-      if (channel.write(buffer) < 0) {
-        throw new UncheckedIOException(new IOException("The file cannot be written."));
-      }
-    }
   }
 }
