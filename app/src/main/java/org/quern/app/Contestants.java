@@ -51,7 +51,7 @@ final class Contestants {
       }
       case GENERATE -> {
         jvm("llama.cpp", "LlamaCppGeneration", this::generation);
-        jvm("onnxruntime", "OnnxGeneration", this::llama);
+        jvm("onnxruntime", "OnnxGeneration", this::onnx);
         jvm("jlama", "JlamaGeneration", this::jlama, JLAMA);
       }
     }
@@ -173,6 +173,13 @@ final class Contestants {
     Contest.option(arguments, "--shapes", shapes);
     Contest.option(arguments, "--precision", contest.precision());
     return arguments;
+  }
+
+  private List<String> onnx(JsonNode ours) {
+    if (ours.path("sizes").path("head-size").asInt() % 16 != 0) {
+      throw new AppException("its attention takes heads of a multiple of 16 channels only");
+    }
+    return llama(ours);
   }
 
   private List<String> jlama(JsonNode ours) {

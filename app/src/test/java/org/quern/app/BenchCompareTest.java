@@ -241,6 +241,9 @@ final class BenchCompareTest {
     }
     JsonNode wide = sizes("llama", 32);
     assertThatThrownBy(() -> who.get(3).command().apply(wide)).hasMessageContaining("heads");
+    JsonNode odd = sizes("llama", 24);
+    assertThatThrownBy(() -> who.get(2).command().apply(odd))
+        .hasMessageContaining("multiple of 16");
     JsonNode fits = sizes("llama", 16);
     for (Contestant peer : generating(2).subList(1, 4)) {
       assertThatThrownBy(() -> peer.command().apply(fits)).hasMessageContaining("one sequence");
