@@ -28,7 +28,7 @@ import tools.jackson.databind.json.JsonMapper;
       "Times every operation of the engine alone with JMH, at the sizes of gpt2-124m, gpt-char and"
           + " llama-135m: time, GFLOP/s, GB/s, and the share of what this machine does at most,"
           + " which is measured before and after.",
-      "A JVM for each case: some three seconds each, some six minutes for all. JMH is fetched by"
+      "A JVM for each case: some three seconds each, so that all take minutes. JMH is fetched by"
           + " Maven the first time. Leaves a line in a history file."
     },
     mixinStandardHelpOptions = true,
