@@ -8,6 +8,7 @@ import java.util.Map;
 import org.quern.ir.Parameter;
 import org.quern.ir.ParameterLayout;
 import org.quern.ir.Region;
+import org.quern.ir.Shape;
 import org.quern.memory.BFloat16;
 import org.quern.memory.ParallelTasks;
 import org.quern.memory.Slab;
@@ -126,14 +127,37 @@ public final class ModelMemory implements AutoCloseable {
     for (String name : names) {
       MemorySegment from = part(parameters, Region.PARAMETERS, name);
       MemorySegment to = part(rounded, Region.ROUNDED_PARAMETERS, name);
-      for (long first = 0; first < to.byteSize(); first += PIECE_BYTES) {
-        long bytes = Math.min(PIECE_BYTES, to.byteSize() - first);
-        MemorySegment floats = from.asSlice(2 * first, 2 * bytes);
-        MemorySegment target = to.asSlice(first, bytes);
-        pieces.add(() -> BFloat16.round(floats, target));
+      Parameter parameter = layout.parameter(name);
+      if (parameter.conv1d()) {
+        addTransposed(pieces, from, parameter.shape(), to);
+      } else {
+        addRounded(pieces, from, to);
       }
     }
     ParallelTasks.run(pieces, threads);
+  }
+
+  private static void addRounded(List<Runnable> pieces, MemorySegment from, MemorySegment to) {
+    for (long first = 0; first < to.byteSize(); first += PIECE_BYTES) {
+      long bytes = Math.min(PIECE_BYTES, to.byteSize() - first);
+      MemorySegment floats = from.asSlice(2 * first, 2 * bytes);
+      MemorySegment target = to.asSlice(first, bytes);
+      pieces.add(() -> BFloat16.round(floats, target));
+    }
+  }
+
+  private static void addTransposed(
+      List<Runnable> pieces, MemorySegment from, Shape shape, MemorySegment to) {
+    int rows = shape.dimension(0);
+    int columns = shape.dimension(1);
+    long rowBytes = (long) rows * Short.BYTES;
+    int together = Math.toIntExact(Math.max(1, PIECE_BYTES / rowBytes));
+    for (int start = 0; start < columns; start += together) {
+      int first = start;
+      int last = Math.min(columns, first + together);
+      MemorySegment target = to.asSlice(first * rowBytes, (last - first) * rowBytes);
+      pieces.add(() -> BFloat16.roundTransposed(from, rows, columns, first, last, target));
+    }
   }
 
   /** Whether the memory is still there. */
