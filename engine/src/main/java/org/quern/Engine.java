@@ -9,7 +9,6 @@ import java.util.Set;
 import org.quern.exec.Backend;
 import org.quern.exec.CpuBackend;
 import org.quern.exec.ModelMemory;
-import org.quern.ir.ParameterLayout;
 import org.quern.memory.AvailableMemory;
 import org.quern.memory.SlabAllocator;
 import org.quern.model.CausalLanguageModel;
@@ -33,7 +32,6 @@ public final class Engine implements AutoCloseable {
   private final SlabAllocator allocator;
   private final Backend backend;
   private final EngineDescription description;
-  private final boolean mapWeights;
   private final Set<Model> models = new LinkedHashSet<>();
   private boolean closed;
 
@@ -43,7 +41,6 @@ public final class Engine implements AutoCloseable {
     // Before a backend is chosen: a wrong number is no reason to fall back to another.
     CpuBackend.requireThreads(threads);
     allocator = new SlabAllocator(budget);
-    mapWeights = options.mapWeights();
     BackendSelection selection = new BackendSelection(options, threads, allocator);
     backend = selection.open();
     List<String> reasons = new ArrayList<>(selection.reasons());
@@ -121,13 +118,9 @@ public final class Engine implements AutoCloseable {
 
   private Model load(ModelFolder source) {
     CausalLanguageModel architecture = CausalLanguageModel.of(source.config());
-    ParameterLayout layout = architecture.layout();
-    ModelMemory memory =
-        backend.allocate(source.folder().toString(), layout, source.weights(layout));
+    ModelMemory memory = backend.allocate(source.folder().toString(), architecture.layout());
     try {
-      if (!mapWeights) {
-        memory.copyWeights();
-      }
+      source.readWeights(memory, backend.threads());
       return register(
           new Model(this, architecture, memory, source.tokenizer(), true, source.endOfText()));
     } catch (RuntimeException e) {

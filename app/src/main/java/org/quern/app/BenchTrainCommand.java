@@ -3,18 +3,20 @@ package org.quern.app;
 import static java.lang.foreign.ValueLayout.JAVA_INT;
 
 import java.lang.foreign.MemorySegment;
+import java.util.List;
 import java.util.Random;
 import java.util.concurrent.Callable;
 import org.quern.Engine;
 import org.quern.Model;
 import org.quern.exec.Executable;
 import org.quern.exec.LinkedMemory;
+import org.quern.exec.MemoryUse;
 import org.quern.exec.StepBlock;
-import org.quern.ir.Graph;
 import org.quern.model.LanguageModelGraphs;
 import org.quern.model.Pass;
-import org.quern.plan.Plan;
 import org.quern.train.Optimizer;
+import org.quern.train.RecomputationPrice;
+import org.quern.train.StepPlan;
 import org.quern.train.TrainingOptions;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -57,30 +59,49 @@ final class BenchTrainCommand implements Callable<Integer> {
       description = "Largest norm of all gradients together; 0 for no clipping (default: 0).")
   private float clip;
 
+  @Option(
+      names = "--recompute",
+      paramLabel = "WHAT",
+      defaultValue = "none",
+      description = "none, or blocks, as in quern train (default: none).")
+  private String recompute = "none";
+
   @Mixin private EngineMixin engine = new EngineMixin();
 
   @Override
   public Integer call() {
     options.check();
-    TrainingOptions training = TrainingOptions.of(1).withMaxNorm(clip).withOptimizer(OPTIMIZER);
+    TrainingOptions training =
+        TrainingOptions.of(1)
+            .withMaxNorm(clip)
+            .withOptimizer(OPTIMIZER)
+            .withRecompute(RunOptions.recompute(recompute));
     try (Engine open = engine.open();
         Model model = options.open(open)) {
       int batch = options.batch(BATCH);
       int context = BenchOptions.fitting(options.context().orElse(CONTEXT), model);
-      Graph graph =
-          LanguageModelGraphs.training(model.architecture(), batch, context, training.update());
-      Plan plan = Plan.of(graph);
+      StepPlan step = StepPlan.of(model.architecture(), batch, context, training);
       BenchReport report = new BenchReport("train", options, open);
       report.put("batch", batch);
       report.put("context", context);
       report.put("clip", clip);
+      report.put("recompute", recompute);
       report.put(model.config());
-      try (Executable program = open.backend().link(plan, LinkedMemory.of(model.memory()))) {
+      try (Executable program = open.backend().link(step.plan(), LinkedMemory.of(model.memory()))) {
         fill(program, model.config().vocabularySize());
         program.step().lossScale(1f / (batch * context));
         Times times = measure(program);
         report.put(times, (double) batch * context);
-        report.put("gflops", flops(graph) / times.median() / 1e6);
+        report.put("gflops", step.plan().graph().cost().flops() / times.median() / 1e6);
+        MemoryUse.of(open.backend(), model.memory(), List.of(step.plan()), 0)
+            .parts()
+            .forEach((part, bytes) -> report.put(field(part), bytes / (double) (1 << 20)));
+        if (step.price().isPresent()) {
+          RecomputationPrice price = step.price().get();
+          report.put("kept_activations_mib", price.keptBytes() / (double) (1 << 20));
+          report.put("recomputed_gflop", price.flops() / 1e9);
+          report.put("recomputed_share", price.share());
+        }
         if (program.step().nonfinite()) {
           throw new AppException("A loss or gradient of the steps was not finite; mend the model.");
         }
@@ -106,8 +127,9 @@ final class BenchTrainCommand implements Callable<Integer> {
         });
   }
 
-  private static double flops(Graph graph) {
-    return graph.nodes().stream().mapToDouble(node -> node.op().cost(node).flops()).sum();
+  /** A name for a part of the memory as those of the other fields. */
+  private static String field(String part) {
+    return part.replace("'", "").replace(' ', '_') + "_mib";
   }
 
   private static void fill(Executable program, int vocabulary) {

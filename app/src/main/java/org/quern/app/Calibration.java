@@ -38,7 +38,8 @@ final class Calibration implements TrainingListener {
         TrainingOptions.of(MOST)
             .withAccumulation(command.run.accumulation())
             .withOptimizer(command.optimizer.optimizer())
-            .withMaxNorm(command.optimizer.maxNorm());
+            .withMaxNorm(command.optimizer.maxNorm())
+            .withRecompute(command.run.recompute());
     return new Trainer(
         model.backend(),
         model.architecture(),

@@ -34,6 +34,8 @@ final class Progress implements TrainingListener {
             start.steps() - start.step(),
             start.tokensPerStep(),
             (start.steps() - start.step()) / start.stepsPerEpoch()));
+    console.say("Memory: " + start.memory() + ".");
+    start.recomputation().ifPresent(price -> console.say(price.toString()));
     lastLine = System.nanoTime();
   }
 
@@ -97,5 +99,9 @@ final class Progress implements TrainingListener {
   @Override
   public void onStop(TrainingResult result) {
     clearBar();
+    PeakMemory.gibibytes()
+        .ifPresent(peak ->
+            console.say(
+                String.format(Locale.ROOT, "Peak resident memory so far: %.2f GiB.", peak)));
   }
 }

@@ -3,6 +3,7 @@ package org.quern.app;
 import java.nio.file.Path;
 import java.util.OptionalLong;
 import org.jspecify.annotations.Nullable;
+import org.quern.train.Recompute;
 import picocli.CommandLine.Option;
 
 /** How long, how much at once, and where to. */
@@ -34,6 +35,16 @@ final class RunOptions {
       defaultValue = "1",
       description = "Batches a step, as if they were one (default: 1).")
   private int accumulation;
+
+  @Option(
+      names = "--recompute",
+      paramLabel = "WHAT",
+      description = {
+        "none, or blocks: keep only the input of each block of the model, and do its forward pass once",
+        "more in the backward pass (activation checkpointing). Less memory, same results; what it",
+        "saves and costs is printed (default: none)."
+      })
+  private @Nullable String recompute;
 
   @Option(
       names = "--random-windows",
@@ -106,6 +117,7 @@ final class RunOptions {
     if (batch < 1) {
       throw new AppException("The batch is " + batch + "; choose 1 or more sequences.");
     }
+    Recompute ignored = recompute();
     if (profiledSteps != null && profiledSteps < 1) {
       throw new AppException(
           "The number of steps to profile is " + profiledSteps + "; choose 1 or more.");
@@ -133,6 +145,27 @@ final class RunOptions {
   OptionalLong givenSteps() {
     Long given = steps;
     return given == null ? OptionalLong.empty() : OptionalLong.of(given);
+  }
+
+  /** What is recomputed. */
+  Recompute recompute() {
+    return recompute == null ? Recompute.NONE : recompute(recompute);
+  }
+
+  /** What an option of this name says. */
+  static Recompute recompute(String what) {
+    return switch (what) {
+      case "none" -> Recompute.NONE;
+      case "blocks" -> Recompute.BLOCKS;
+      default ->
+          throw new AppException(
+              "Nothing named " + what + " is recomputed; choose none or blocks.");
+    };
+  }
+
+  /** Recomputes as another command line says, if it does: it changes no result. */
+  void overrideRecompute(RunOptions other) {
+    recompute = other.recompute == null ? recompute : other.recompute;
   }
 
   /** Replaces the steps by those of a run that is resumed, or by those given anew. */

@@ -36,6 +36,7 @@ import picocli.CommandLine.Spec;
       "  quern train",
       "  quern train --data shakespeare.txt --tokens characters --steps 2000 --out runs/verse",
       "  quern train --resume runs/verse --steps 4000",
+      "  quern train --batch 64 --recompute blocks   larger batches in the same memory",
       "  quern train --profile 10 --steps 20   see where the time goes"
     })
 final class TrainCommand implements Callable<Integer> {
@@ -50,6 +51,7 @@ final class TrainCommand implements Callable<Integer> {
           "--threads",
           "--memory",
           "--profile",
+          "--recompute",
           "--stacktrace");
 
   private static final int CHECKPOINTS_KEPT = 2;
@@ -106,6 +108,7 @@ final class TrainCommand implements Callable<Integer> {
         .withSchedule(optimizer.schedule(steps))
         .withMaxNorm(optimizer.maxNorm())
         .withSeed(run.seed())
+        .withRecompute(run.recompute())
         .withEvaluation(run.evaluationInterval(steps), run.evaluationBatches())
         .withCheckpoints(run.checkpointInterval(steps), CHECKPOINTS_KEPT);
   }
@@ -123,6 +126,7 @@ final class TrainCommand implements Callable<Integer> {
     TrainCommand begun = begun(existing);
     begun.run.overrideSteps(run.givenSteps().orElseGet(existing::steps));
     begun.run.overrideProfile(run);
+    begun.run.overrideRecompute(run);
     begun.run.check();
     try (Engine open = engine.or(begun.engine).open()) {
       return new TrainingRun(begun, existing, open, console()).resume();

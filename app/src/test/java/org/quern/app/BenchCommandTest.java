@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.within;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.OptionalInt;
 import java.util.stream.Stream;
@@ -84,6 +85,46 @@ final class BenchCommandTest {
     assertThat(report.path("sizes").path("channels").asInt()).isEqualTo(128);
     assertThat(report.path("clip").asDouble()).isZero();
     assertThat(report.path("sizes").path("feed-forward").asInt()).isEqualTo(512);
+  }
+
+  @Test
+  void whatRecomputationSavesAndCostsIsReported() {
+    List<JsonNode> reports = new ArrayList<>();
+    for (String what : new String[] {"none", "blocks"}) {
+      reports.add(
+          json(
+              "bench",
+              "train",
+              "--model",
+              "gpt-char",
+              "--batch",
+              4,
+              "--warmup",
+              1,
+              "--steps",
+              1,
+              "--clip",
+              1,
+              "--recompute",
+              what,
+              "--threads",
+              1,
+              "--json"));
+    }
+    JsonNode none = reports.get(0);
+    JsonNode blocks = reports.get(1);
+    assertThat(none.path("gradients_mib").asDouble())
+        .isEqualTo(none.path("parameters_mib").asDouble());
+    assertThat(none.path("optimizer_state_mib").asDouble())
+        .isCloseTo(2 * none.path("parameters_mib").asDouble(), within(0.01));
+    assertThat(none.path("workers_scratch_mib").asDouble()).isEqualTo(2);
+    assertThat(blocks.path("kept_activations_mib").asDouble())
+        .isEqualTo(none.path("activations_mib").asDouble());
+    assertThat(blocks.path("activations_mib").asDouble())
+        .isLessThan(none.path("activations_mib").asDouble() / 2);
+    assertThat(blocks.path("recomputed_gflop").asDouble()).isPositive();
+    assertThat(blocks.path("recomputed_share").asDouble()).isBetween(0.1, 0.34);
+    Cli.run("bench", "train", "--recompute", "all").failedWith("choose none or blocks");
   }
 
   @Test

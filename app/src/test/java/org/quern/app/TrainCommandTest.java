@@ -87,6 +87,25 @@ final class TrainCommandTest {
   }
 
   @Test
+  void whatEachPartOfTheMemoryTakesIsPrinted() {
+    Object[] kept = Cli.tiny(text, folder.resolve("kept"), "--steps", 2, "--eval-every", 0);
+    assertThat(Cli.run(kept).succeeded().out())
+        .containsPattern(
+            "Memory: parameters .*, gradients .*, optimizer state .*, activations .*, inputs .*,"
+                + " programs .*, workers' scratch .*; .* in all\\.")
+        .doesNotContain("Recomputing");
+    Object[] folded =
+        Cli.tiny(text, out, "--steps", 2, "--eval-every", 0, "--clip", 0, "--recompute", "blocks");
+    assertThat(Cli.run(folded).succeeded().out())
+        .containsPattern("Memory: parameters .*, optimizer state .*, activations ")
+        .containsPattern(
+            "Recomputing blocks: activations take .* instead of .*, for .* GFLOP more a step"
+                + " \\(\\+.* %\\)\\.")
+        .doesNotContain("gradients");
+    Cli.run("train", "--resume", out, "--steps", 4, "--recompute", "none").succeeded();
+  }
+
+  @Test
   void aProfileShowsWhereTheTimeWent() {
     Cli.Result result =
         Cli.run(Cli.tiny(text, out, "--steps", 12, "--eval-every", 0, "--profile", 5)).succeeded();

@@ -32,12 +32,9 @@ final class CpuExecutable implements Executable {
   private final MemorySegment barrier;
   private final StepBlock step;
   private final RunTiming timing;
-  private final MemorySegment records;
-  private final long stepAddress;
   private final long programAlone;
   private final Map<String, MemorySegment> inputs;
   private final Map<String, MemorySegment> outputs;
-  private int placement;
   private boolean closed;
 
   CpuExecutable(CpuBackend backend, Plan plan, LinkedMemory memory) {
@@ -46,7 +43,7 @@ final class CpuExecutable implements Executable {
     this.memory = memory;
     checkShared();
     Parts parts = new Parts();
-    long recordPart = parts.reserve(plan.programBytes());
+    long records = parts.reserve(plan.programBytes());
     long programs = parts.reserve(2 * SlabAllocator.ALIGNMENT);
     long steps = parts.reserve(StepBlock.BYTES);
     long barriers = parts.reserve(ProgramLayout.BARRIER_BYTES);
@@ -72,13 +69,15 @@ final class CpuExecutable implements Executable {
         own.guard(activationPart + guard, 4096);
       }
       writeConstants();
-      records = all.asSlice(recordPart, plan.programBytes());
-      stepAddress = own.address() + steps;
-      writeRecords();
+      MemorySegment recordSegment = all.asSlice(records, plan.programBytes());
+      long stepAddress = own.address() + steps;
+      new ProgramWriter(plan, backend.precision(), this::base, stepAddress, backend.workAddress())
+          .write(recordSegment);
       programAlone = own.address() + programs + SlabAllocator.ALIGNMENT;
       MemorySegment programSegment = all.asSlice(programs, 2 * SlabAllocator.ALIGNMENT);
-      writeProgram(programSegment, backend.threads());
-      writeProgram(programSegment.asSlice(SlabAllocator.ALIGNMENT), 1);
+      writeProgram(programSegment, recordSegment.address(), stepAddress, backend.threads());
+      writeProgram(
+          programSegment.asSlice(SlabAllocator.ALIGNMENT), recordSegment.address(), stepAddress, 1);
       timing = new RunTiming(backend, plan, programSegment.asSlice(0, ProgramLayout.BYTES));
       inputs =
           plan.graph().values().stream()
@@ -118,38 +117,39 @@ final class CpuExecutable implements Executable {
               + Bytes.toString(activationBytes)
               + " that the program needs.");
     }
-    memory.model().require(plan.graph());
+    for (Value value : plan.graph().values()) {
+      if (value.region().isModel()) {
+        memory.model().allocate(value.region());
+      }
+    }
   }
 
-  private void writeRecords() {
-    placement = memory.model().placement();
-    new ProgramWriter(plan, backend.precision(), this::address, stepAddress, backend.workAddress())
-        .write(records);
-  }
-
-  private long address(Value value) {
-    return segment(value).address();
+  private long base(Region region) {
+    return switch (region) {
+      case PARAMETERS, ROUNDED_PARAMETERS, GRADIENTS, FIRST_MOMENTS, SECOND_MOMENTS ->
+          memory.model().linked(region).address();
+      case CACHE -> memory.cache().map(Slab::address).orElse(0L);
+      case CONSTANTS -> constants.address();
+      case IO -> io.address();
+      case ACTIVATIONS -> activations.address();
+    };
   }
 
   private MemorySegment segment(Value value) {
-    long offset = plan.offset(value);
-    return switch (value.region()) {
-      case PARAMETERS, ROUNDED_PARAMETERS, GRADIENTS, FIRST_MOMENTS, SECOND_MOMENTS -> {
-        Value whole = value.root();
-        long start = plan.offset(whole);
-        MemorySegment place = memory.model().place(whole, start);
-        yield place.asSlice(offset - start, value.bytes());
-      }
-      case CACHE ->
-          memory
-              .cache()
-              .orElseThrow(() -> new ExecutionException("The program has no cache."))
-              .segment()
-              .asSlice(offset, value.bytes());
-      case CONSTANTS -> constants.asSlice(offset, value.bytes());
-      case IO -> io.asSlice(offset, value.bytes());
-      case ACTIVATIONS -> activations.asSlice(offset, value.bytes());
-    };
+    MemorySegment region =
+        switch (value.region()) {
+          case PARAMETERS, ROUNDED_PARAMETERS, GRADIENTS, FIRST_MOMENTS, SECOND_MOMENTS ->
+              memory.model().linked(value.region());
+          case CACHE ->
+              memory
+                  .cache()
+                  .orElseThrow(() -> new ExecutionException("The program has no cache."))
+                  .segment();
+          case CONSTANTS -> constants;
+          case IO -> io;
+          case ACTIVATIONS -> activations;
+        };
+    return region.asSlice(plan.offset(value), value.bytes());
   }
 
   private void writeConstants() {
@@ -165,8 +165,8 @@ final class CpuExecutable implements Executable {
     }
   }
 
-  private void writeProgram(MemorySegment target, int parts) {
-    target.set(JAVA_LONG, ProgramLayout.RECORDS, records.address());
+  private void writeProgram(MemorySegment target, long records, long stepAddress, int parts) {
+    target.set(JAVA_LONG, ProgramLayout.RECORDS, records);
     target.set(JAVA_LONG, ProgramLayout.COUNT, plan.graph().nodes().size());
     target.set(JAVA_LONG, ProgramLayout.STEP, stepAddress);
     target.set(JAVA_LONG, ProgramLayout.BARRIER, barrier.address());
@@ -210,10 +210,6 @@ final class CpuExecutable implements Executable {
     try {
       checkOpen();
       prepare();
-      if (placement != memory.model().placement()) {
-        memory.model().require(plan.graph());
-        writeRecords();
-      }
       if (step.updates()) {
         memory.model().parametersChange();
       }
@@ -268,7 +264,7 @@ final class CpuExecutable implements Executable {
       checkOpen();
       step.accumulate(false);
       for (Parameter parameter : memory.model().layout().parameters()) {
-        if (!finite(memory.model().weights(parameter.name()))) {
+        if (!finite(memory.model().segment(Region.PARAMETERS, parameter.name()))) {
           return Optional.of("the parameter " + parameter.name());
         }
       }

@@ -8,6 +8,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.function.Consumer;
+import java.util.function.Supplier;
 
 /**
  * Operations in the order in which they run, and the values between them. Built once for a
@@ -15,6 +16,9 @@ import java.util.function.Consumer;
  * thread-safe.
  */
 public final class Graph {
+  /** Nodes from {@code first} to one before {@code end}. */
+  record Range(int first, int end) {}
+
   private final ParameterLayout layout;
   private final Precision weights;
   private final List<Node> nodes = new ArrayList<>();
@@ -24,6 +28,8 @@ public final class Graph {
   private final Map<Integer, float[]> constants = new LinkedHashMap<>();
   private final Map<String, Value> outputs = new LinkedHashMap<>();
   private final Set<Integer> written = new HashSet<>();
+  private final List<Range> blocks = new ArrayList<>();
+  private int forward;
   private boolean folded;
   private boolean onUpdate;
   private int streams;
@@ -86,11 +92,7 @@ public final class Graph {
     return modelValue(Region.PARAMETERS, name);
   }
 
-  /**
-   * A matrix of the model for products: the parameter, or the parameter rounded to BF16, which is
-   * {@code [out, in]} even where the parameter is not: products of few rows read it in long
-   * streams.
-   */
+  /** A matrix of the model for products: the parameter, or the parameter rounded to BF16. */
   public Value weight(String name) {
     return switch (weights) {
       case F32 -> parameter(name);
@@ -132,12 +134,9 @@ public final class Graph {
     }
     return modelValues.computeIfAbsent(
         region + "/" + name,
-        key -> {
-          Parameter parameter = layout.parameter(name);
-          Shape shape =
-              region == Region.ROUNDED_PARAMETERS ? parameter.roundedShape() : parameter.shape();
-          return register(name, region.dtype(), shape, region, layout.offset(name));
-        });
+        key ->
+            register(
+                name, region.dtype(), layout.parameter(name).shape(), region, layout.offset(name)));
   }
 
   /** A tensor that the caller writes before a run. */
@@ -248,7 +247,52 @@ public final class Graph {
    *     its gradient or reads the parameter itself
    */
   public void differentiate(Value loss, Consumer<Parameter> complete) {
+    forward = nodes.size();
     Adjoints.append(this, loss, complete);
+  }
+
+  /**
+   * Appends a block, such as a layer of a Transformer: nodes that {@link #recomputeBlocks} may
+   * repeat.
+   *
+   * @param append appends the nodes and gives what the rest of the graph reads of them
+   */
+  public Value block(Supplier<Value> append) {
+    int first = nodes.size();
+    Value made = append.get();
+    blocks.add(new Range(first, nodes.size()));
+    return made;
+  }
+
+  /**
+   * Trades time for memory in a graph that has been differentiated: keeps of each block what the
+   * next one reads, and makes the rest again where the backward pass needs it (activation
+   * checkpointing, Chen et al. 2016). Values and gradients have the same bits.
+   *
+   * @return what is computed once more
+   */
+  public Cost recomputeBlocks() {
+    if (forward == 0) {
+      throw new GraphException("Only a graph that has been differentiated can recompute blocks.");
+    }
+    Cost before = cost();
+    List<Node> rewritten = Recomputation.apply(this, forward, blocks);
+    nodes.clear();
+    nodes.addAll(rewritten);
+    Cost after = cost();
+    return new Cost(after.flops() - before.flops(), after.bytes() - before.bytes());
+  }
+
+  /** What all nodes together ask of the machine. */
+  public Cost cost() {
+    long flops = 0;
+    long bytes = 0;
+    for (Node node : nodes) {
+      Cost cost = node.op().cost(node);
+      flops += cost.flops();
+      bytes += cost.bytes();
+    }
+    return new Cost(flops, bytes);
   }
 
   /** Makes the nodes appended from now on run only in steps that update the parameters. */

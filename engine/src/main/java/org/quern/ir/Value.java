@@ -114,6 +114,13 @@ public final class Value {
         : new Value(id, name, dtype, part, region, offset + first, root());
   }
 
+  /** The same part, seen with the same sizes, of another value. */
+  Value in(Value root) {
+    return shape.equals(root.shape) && offset == 0
+        ? root
+        : new Value(root.id, root.name, dtype, shape, region, offset, root);
+  }
+
   @Override
   public String toString() {
     return name + shape;

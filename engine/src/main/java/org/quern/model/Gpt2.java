@@ -65,7 +65,7 @@ public record Gpt2(Gpt2Config config) implements CausalLanguageModel {
 
   private static void addDense(
       List<Parameter> list, String name, int in, int out, Initializer initializer) {
-    list.add(new Parameter(name + ".weight", Shape.of(in, out), initializer, true));
+    list.add(new Parameter(name + ".weight", Shape.of(in, out), initializer));
     list.add(new Parameter(name + ".bias", Shape.of(out), new Initializer.Zeros()));
   }
 
@@ -89,10 +89,18 @@ public record Gpt2(Gpt2Config config) implements CausalLanguageModel {
             pass.starts());
     x = Dropout.apply(graph, x, pass.dropout(config.embeddingDropout()));
     for (int layer = 0; layer < config.layers(); layer++) {
-      x = Add.apply(graph, x, attention(pass, layer, norm(graph, block(layer) + "ln_1", x)));
-      x = Add.apply(graph, x, feedForward(pass, layer, norm(graph, block(layer) + "ln_2", x)));
+      int number = layer;
+      Value input = x;
+      x = graph.block(() -> layer(pass, number, input));
     }
     return norm(graph, PREFIX + "ln_f", x);
+  }
+
+  private Value layer(Pass pass, int layer, Value input) {
+    Graph graph = pass.graph();
+    Value x = input;
+    x = Add.apply(graph, x, attention(pass, layer, norm(graph, block(layer) + "ln_1", x)));
+    return Add.apply(graph, x, feedForward(pass, layer, norm(graph, block(layer) + "ln_2", x)));
   }
 
   private Value attention(Pass pass, int layer, Value x) {

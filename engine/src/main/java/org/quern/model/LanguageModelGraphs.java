@@ -40,7 +40,10 @@ public final class LanguageModelGraphs {
     return graph;
   }
 
-  /** Loss, gradients, and what {@code update} makes of them. */
+  /**
+   * Loss, gradients, and what {@code update} makes of them. The blocks of the model may be
+   * recomputed ({@link Graph#recomputeBlocks}).
+   */
   public static Graph training(CausalLanguageModel model, int batch, int time, Update update) {
     Graph graph = new Graph(model.layout());
     if (update.folds()) {

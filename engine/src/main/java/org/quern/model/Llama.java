@@ -89,13 +89,20 @@ public record Llama(LlamaConfig config) implements CausalLanguageModel {
     Value x =
         Embedding.apply(graph, pass.ids(), graph.parameter(EMBEDDING), Value.NONE, Value.NONE);
     for (int layer = 0; layer < config.layers(); layer++) {
-      String block = block(layer);
-      Value normal = normalize(graph, block + "input_layernorm", x);
-      x = Add.apply(graph, x, attention(pass, layer, normal, table));
-      Value second = normalize(graph, block + "post_attention_layernorm", x);
-      x = Add.apply(graph, x, feedForward(graph, block + "mlp.", second));
+      int number = layer;
+      Value input = x;
+      x = graph.block(() -> layer(pass, number, input, table));
     }
     return normalize(graph, "model.norm", x);
+  }
+
+  private Value layer(Pass pass, int layer, Value input, Value table) {
+    Graph graph = pass.graph();
+    String block = block(layer);
+    Value normal = normalize(graph, block + "input_layernorm", input);
+    Value x = Add.apply(graph, input, attention(pass, layer, normal, table));
+    Value second = normalize(graph, block + "post_attention_layernorm", x);
+    return Add.apply(graph, x, feedForward(graph, block + "mlp.", second));
   }
 
   private Value attention(Pass pass, int layer, Value x, Value table) {

@@ -10,6 +10,7 @@ import org.quern.data.BatchSource;
 import org.quern.exec.Backend;
 import org.quern.exec.CancelledException;
 import org.quern.exec.LinkedMemory;
+import org.quern.exec.MemoryUse;
 import org.quern.exec.ModelMemory;
 import org.quern.ir.Region;
 import org.quern.memory.Slab;
@@ -49,6 +50,8 @@ public final class Trainer implements AutoCloseable {
   private final long tokensPerStep;
   private final String data;
   private final long planFingerprint;
+  private final MemoryUse memoryUse;
+  private final Optional<RecomputationPrice> price;
   private long step;
   private long cursor;
   private boolean torn;
@@ -82,7 +85,10 @@ public final class Trainer implements AutoCloseable {
     tokensPerStep = (long) options.accumulation() * source.batch() * source.time();
     cursor = source.cursor();
     try {
-      Plan plan = TrainingProgram.plan(architecture, source, options);
+      TrainingProgram.checkContext(architecture, source.time());
+      StepPlan step = StepPlan.of(architecture, source.batch(), source.time(), options);
+      price = step.price();
+      Plan plan = step.plan();
       Optional<Plan> evaluation =
           validation.map(text -> Evaluator.plan(architecture, text.batch(), text.time()));
       // A step and an evaluation never run at once.
@@ -96,6 +102,9 @@ public final class Trainer implements AutoCloseable {
       program = new TrainingProgram(backend, plan, linked, source, options.accumulation());
       closers.add(program::close);
       evaluator = evaluation.map(other -> evaluator(other, linked)).orElse(null);
+      List<Plan> plans = new ArrayList<>(List.of(plan));
+      evaluation.ifPresent(plans::add);
+      memoryUse = MemoryUse.of(backend, memory, plans, program.microBatchBytes());
       for (Region region : options.optimizer().state()) {
         memory.segment(region).fill((byte) 0);
       }
@@ -138,6 +147,11 @@ public final class Trainer implements AutoCloseable {
     }
     source.seek(cursor);
     return source.batchesPerEpoch() + " batches an epoch, " + Long.toHexString(crc.getValue());
+  }
+
+  /** What each part of the memory takes. */
+  public MemoryUse memoryUse() {
+    return memoryUse;
   }
 
   /** Updates done so far. */
@@ -208,7 +222,9 @@ public final class Trainer implements AutoCloseable {
               options.steps(),
               memory.layout().count(),
               tokensPerStep,
-              (double) source.batchesPerEpoch() / options.accumulation()));
+              (double) source.batchesPerEpoch() / options.accumulation(),
+              memoryUse,
+              price));
       Optional<Evaluation> evaluation = Optional.empty();
       long first = step;
       long start = System.nanoTime();

@@ -21,6 +21,7 @@ import org.quern.ir.Update;
  *     no other
  * @param checkpointsKept how many checkpoints are kept, 1 at least
  * @param folder where {@code log.jsonl} and checkpoints go; none for neither
+ * @param recompute what is not kept between the forward and the backward pass
  */
 public record TrainingOptions(
     long steps,
@@ -33,7 +34,8 @@ public record TrainingOptions(
     long evaluationBatches,
     long checkpointInterval,
     int checkpointsKept,
-    Optional<Path> folder) {
+    Optional<Path> folder,
+    Recompute recompute) {
 
   /** Checks the ranges. */
   public TrainingOptions {
@@ -67,7 +69,8 @@ public record TrainingOptions(
         0,
         0,
         2,
-        Optional.empty());
+        Optional.empty(),
+        Recompute.NONE);
   }
 
   /**
@@ -98,7 +101,8 @@ public record TrainingOptions(
         evaluationBatches,
         checkpointInterval,
         checkpointsKept,
-        folder);
+        folder,
+        recompute);
   }
 
   /** These options with another number of micro batches a step. */
@@ -114,7 +118,8 @@ public record TrainingOptions(
         evaluationBatches,
         checkpointInterval,
         checkpointsKept,
-        folder);
+        folder,
+        recompute);
   }
 
   /** These options with another optimizer. */
@@ -130,7 +135,8 @@ public record TrainingOptions(
         evaluationBatches,
         checkpointInterval,
         checkpointsKept,
-        folder);
+        folder,
+        recompute);
   }
 
   /** These options with another schedule. */
@@ -146,7 +152,8 @@ public record TrainingOptions(
         evaluationBatches,
         checkpointInterval,
         checkpointsKept,
-        folder);
+        folder,
+        recompute);
   }
 
   /** These options with another limit to the gradients' norm, 0 for none. */
@@ -162,7 +169,8 @@ public record TrainingOptions(
         evaluationBatches,
         checkpointInterval,
         checkpointsKept,
-        folder);
+        folder,
+        recompute);
   }
 
   /** These options with another seed. */
@@ -178,7 +186,8 @@ public record TrainingOptions(
         evaluationBatches,
         checkpointInterval,
         checkpointsKept,
-        folder);
+        folder,
+        recompute);
   }
 
   /** These options with an evaluation every so many steps, of so many batches, 0 for all. */
@@ -194,7 +203,8 @@ public record TrainingOptions(
         batches,
         checkpointInterval,
         checkpointsKept,
-        folder);
+        folder,
+        recompute);
   }
 
   /** These options with a checkpoint every so many steps, the newest {@code kept} of them kept. */
@@ -210,7 +220,8 @@ public record TrainingOptions(
         evaluationBatches,
         interval,
         kept,
-        folder);
+        folder,
+        recompute);
   }
 
   /** These options with a folder for log and checkpoints, made if need be. */
@@ -226,7 +237,25 @@ public record TrainingOptions(
         evaluationBatches,
         checkpointInterval,
         checkpointsKept,
-        Optional.of(run));
+        Optional.of(run),
+        recompute);
+  }
+
+  /** These options with other activations kept. */
+  public TrainingOptions withRecompute(Recompute other) {
+    return new TrainingOptions(
+        steps,
+        accumulation,
+        optimizer,
+        schedule,
+        maxNorm,
+        seed,
+        evaluationInterval,
+        evaluationBatches,
+        checkpointInterval,
+        checkpointsKept,
+        folder,
+        other);
   }
 
   private static void least(String what, long value, long least) {

@@ -52,11 +52,6 @@ final class TrainingProgram implements AutoCloseable {
     }
   }
 
-  /** The plan of a step, with gradients folded into the optimizer where they need not be kept. */
-  static Plan plan(CausalLanguageModel architecture, BatchSource source, TrainingOptions options) {
-    return plan(architecture, source, options.update());
-  }
-
   /** The plan that tells programs apart: it does not depend on how the memory is used. */
   static Plan canonicalPlan(
       CausalLanguageModel architecture, BatchSource source, TrainingOptions options) {
@@ -79,6 +74,11 @@ final class TrainingProgram implements AutoCloseable {
               + context
               + "; choose shorter rows or a model with a longer context.");
     }
+  }
+
+  /** The size of the batches of a step, which are fetched before it. */
+  long microBatchBytes() {
+    return microBatches.bytes();
   }
 
   int accumulation() {

@@ -65,6 +65,7 @@ final class RandomGraphs {
     long body = random.nextLong();
     boolean folds = (body & 3) == 0;
     boolean accumulate = (body & 3) == 1;
+    boolean recompute = (body >> 2 & 1) == 0;
     OperationCase row =
         OperationCase.of(name)
             .integers("ids", tokens, batch, time)
@@ -91,14 +92,14 @@ final class RandomGraphs {
     weight(row, "gate", inner, channels);
     weight(row, "up", inner, channels);
     weight(row, "down", channels, inner);
-    return row.body((graph, values) -> append(graph, values, folds, new Random(body)));
+    return row.body((graph, values) -> append(graph, values, folds, recompute, new Random(body)));
   }
 
   private static void weight(OperationCase row, String name, int rows, int columns) {
     row.parameter(name, Fill.normal(0.3), rows, columns);
   }
 
-  private Value append(Graph graph, Values o, boolean folds, Random random) {
+  private Value append(Graph graph, Values o, boolean folds, boolean recompute, Random random) {
     Optimizer optimizer = new Optimizer.AdamW(0.9f, 0.99f, 1e-8f, 0.1f);
     Update update = folds ? optimizer.foldingGradients() : optimizer.keepingGradients();
     if (folds) {
@@ -110,7 +111,7 @@ final class RandomGraphs {
     known.add(Embedding.apply(graph, o.get("ids"), o.get("table"), positions, Value.NONE));
     int count = 2 + random.nextInt(10);
     for (int index = 0; index < count; index++) {
-      known.add(graft.next(known));
+      known.add(graph.block(() -> graft.next(known)));
     }
     Value last = RmsNorm.apply(graph, known.getLast(), o.get("gamma0"), EPSILON);
     Value loss =
@@ -124,6 +125,9 @@ final class RandomGraphs {
     graph.output("loss", loss);
     graph.differentiate(loss, parameter -> update.complete(graph, parameter));
     update.finish(graph);
+    if (recompute) {
+      graph.recomputeBlocks();
+    }
     return loss;
   }
 

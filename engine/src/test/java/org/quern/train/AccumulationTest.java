@@ -90,7 +90,8 @@ class AccumulationTest {
             .withMaxNorm(0);
     try (TrainingFixture fixture = TrainingFixture.open(backend, config)) {
       float[] before = fixture.weights();
-      Plan plan = TrainingProgram.plan(fixture.model.architecture(), new Ragged(batch), options);
+      Plan plan =
+          TrainingProgram.plan(fixture.model.architecture(), new Ragged(batch), options.update());
       float[] gradients;
       float loss;
       try (TrainingProgram program =
