@@ -147,6 +147,14 @@ int main(int count, char **arguments) {
             measure("dw += x^T dy", in, to, m, QUERN_TRANSPOSE_A | QUERN_ACCUMULATE, threads, tier, seconds, peak);
         }
     }
+    /* A small GPT: 128 channels, 768 rows a step. */
+    static const int64_t small[][2] = {{128, 384}, {128, 128}, {128, 512}, {512, 128}, {128, 65}};
+    for (int s = 0; s < 5; s++) {
+        const int64_t m = 768, in = small[s][0], to = small[s][1];
+        measure("y = x w", m, to, in, 0, threads, tier, seconds, peak);
+        measure("dx = dy w^T", m, in, to, QUERN_TRANSPOSE_B, threads, tier, seconds, peak);
+        measure("dw += x^T dy", in, to, m, QUERN_TRANSPOSE_A | QUERN_ACCUMULATE, threads, tier, seconds, peak);
+    }
     static const int64_t few[] = {1, 2, 4, 8, 9, 16};
     for (int i = 0; i < 6; i++) {
         measure("few rows, y = x w", few[i], 3072, 768, 0, threads, tier, seconds, peak);

@@ -72,6 +72,7 @@ double quern_measure_reading(int32_t tier, const void *memory, int64_t bytes,
                              int64_t nanoseconds) {
     quern_reading_loop *loop = reading_loop(tier);
     int64_t blocks = bytes / QUERN_READ_BLOCK;
+    const int64_t stream = QUERN_READ_BLOCK / QUERN_READ_STREAMS / (int64_t)sizeof(float);
     if (loop == NULL || memory == NULL || blocks < 1) {
         return 0;
     }
@@ -82,7 +83,7 @@ double quern_measure_reading(int32_t tier, const void *memory, int64_t bytes,
     double done = 0;
     do {
         for (int i = 0; i < PIECES; i++) {
-            loop((const float *)memory + block * (QUERN_READ_BLOCK / 4), &result);
+            loop((const float *)memory + block * stream, blocks * stream, &result);
             block = block + 1 < blocks ? block + 1 : 0;
         }
         done += (double)PIECES * QUERN_READ_BLOCK;

@@ -9,23 +9,26 @@ QUERN_INLINE void put(float *out, float x, const float *bias, int64_t j, int add
 }
 
 /*
- * Dot products of `rows` rows of a with `count` rows of b. Each sum runs over k in steps of
- * QUERN_LANES in one accumulator, so it does not depend on the company it is computed in.
+ * Dot products of `rows` rows of a with `count` columns of op(b), which stand `apart` rows of b from each
+ * other. Each sum runs over k in steps of QUERN_LANES in one accumulator, so it does not depend on the
+ * company it is computed in.
  */
 QUERN_INLINE void dots(float *out, int64_t out_stride, const float *a, int64_t a_row, const void *b,
-                       const int stored, int64_t b_stride, const float *bias, int64_t j, int add,
-                       const int rows, const int count, int64_t depth) {
+                       const int stored, int64_t b_stride, const float *bias, int64_t j, int64_t apart,
+                       int add, const int rows, const int count, int64_t depth) {
     vfloat sum[QUERN_FEW_ROWS][8];
 #pragma GCC unroll 8
     for (int i = 0; i < rows; i++) {
 #pragma GCC unroll 8
         for (int n = 0; n < count; n++) sum[i][n] = v_zero();
     }
+    b = operand_at(b, j * b_stride, stored);
+    const int64_t next = apart * b_stride;
     int64_t k = 0;
     for (; k + QUERN_LANES <= depth; k += QUERN_LANES) {
         vfloat x[8];
 #pragma GCC unroll 8
-        for (int n = 0; n < count; n++) x[n] = operand_load(b, n * b_stride + k, stored);
+        for (int n = 0; n < count; n++) x[n] = operand_load(b, n * next + k, stored);
 #pragma GCC unroll 8
         for (int i = 0; i < rows; i++) {
             vfloat y = v_load(a + i * a_row + k);
@@ -36,7 +39,7 @@ QUERN_INLINE void dots(float *out, int64_t out_stride, const float *a, int64_t a
     if (k < depth) {
 #pragma GCC unroll 8
         for (int n = 0; n < count; n++) {
-            vfloat x = operand_load_first(b, n * b_stride + k, depth - k, stored);
+            vfloat x = operand_load_first(b, n * next + k, depth - k, stored);
 #pragma GCC unroll 8
             for (int i = 0; i < rows; i++) {
                 sum[i][n] = v_fma(v_load_first(a + i * a_row + k, depth - k), x, sum[i][n]);
@@ -46,27 +49,33 @@ QUERN_INLINE void dots(float *out, int64_t out_stride, const float *a, int64_t a
 #pragma GCC unroll 8
     for (int i = 0; i < rows; i++) {
 #pragma GCC unroll 8
-        for (int n = 0; n < count; n++) put(out + i * out_stride, v_sum(sum[i][n]), bias, j + n, add);
+        for (int n = 0; n < count; n++) {
+            put(out + i * out_stride, v_sum(sum[i][n]), bias, j + n * apart, add);
+        }
     }
 }
 
-#define DOTS(rows, count)                                                                         \
-    case rows:                                                                                    \
-        for (; j + count <= columns; j += count) {                                                \
-            dots(out, out_stride, a, a_row, operand_at(b, j * b_stride, stored), stored, b_stride, bias, \
-                 j, add, rows, count, depth);                                                     \
-        }                                                                                         \
-        for (; j < columns; j++) {                                                                \
-            dots(out, out_stride, a, a_row, operand_at(b, j * b_stride, stored), stored, b_stride, bias, \
-                 j, add, rows, 1, depth);                                                         \
-        }                                                                                         \
-        break;
+/*
+ * The columns computed together are not neighbours but a `count`-th of all apart: each then reads b as
+ * one long stream, which the CPU fetches ahead. Rows of neighbours end before it has caught up.
+ */
+#define DOTS(rows, count)                                                                          \
+    case rows: {                                                                                   \
+        const int64_t apart = columns / count;                                                     \
+        for (int64_t j = 0; j < apart; j++) {                                                      \
+            dots(out, out_stride, a, a_row, b, stored, b_stride, bias, j, apart, add, rows, count, \
+                 depth);                                                                           \
+        }                                                                                          \
+        for (int64_t j = apart * count; j < columns; j++) {                                        \
+            dots(out, out_stride, a, a_row, b, stored, b_stride, bias, j, 0, add, rows, 1, depth); \
+        }                                                                                          \
+        break;                                                                                     \
+    }
 
 QUERN_INLINE void transposed_rows(float *out, int64_t out_stride, const float *a, int64_t a_row,
                                   const void *b, const int stored, int64_t b_stride,
                                   const float *bias, int add, int64_t rows, int64_t columns,
                                   int64_t depth) {
-    int64_t j = 0;
     switch (rows) {
         DOTS(1, 8)
         DOTS(2, 4)

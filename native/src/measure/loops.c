@@ -25,16 +25,14 @@ int64_t QUERN_NAME(arithmetic_loop)(const float *seeds, float *result) {
     return (int64_t)2 * ROUNDS * CHAINS * QUERN_LANES;
 }
 
-void QUERN_NAME(reading_loop)(const float *block, float *result) {
-    vfloat a = v_zero();
-    vfloat b = v_zero();
-    vfloat c = v_zero();
-    vfloat d = v_zero();
-    for (int64_t i = 0; i < QUERN_READ_BLOCK / 4; i += 4 * QUERN_LANES) {
-        a = a + v_load(block + i);
-        b = b + v_load(block + i + QUERN_LANES);
-        c = c + v_load(block + i + 2 * QUERN_LANES);
-        d = d + v_load(block + i + 3 * QUERN_LANES);
+void QUERN_NAME(reading_loop)(const float *block, int64_t apart, float *result) {
+    vfloat sum[QUERN_READ_STREAMS];
+#pragma GCC unroll 4
+    for (int s = 0; s < QUERN_READ_STREAMS; s++) sum[s] = v_zero();
+    for (int64_t i = 0; i < QUERN_READ_BLOCK / 4 / QUERN_READ_STREAMS; i += QUERN_LANES) {
+#pragma GCC unroll 4
+        for (int s = 0; s < QUERN_READ_STREAMS; s++) sum[s] = sum[s] + v_load(block + s * apart + i);
     }
-    *result += v_sum(a + b + (c + d));
+#pragma GCC unroll 4
+    for (int s = 0; s < QUERN_READ_STREAMS; s++) *result += v_sum(sum[s]);
 }

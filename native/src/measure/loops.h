@@ -4,8 +4,11 @@
 
 #include <stdint.h>
 
-/* Bytes that one call of a reading loop goes through. */
+/* Bytes that one call of a reading loop goes through, in QUERN_READ_STREAMS equal parts. */
 #define QUERN_READ_BLOCK 65536
+
+/* A CPU fetches several streams ahead at once, and so reads more than of a single one. */
+#define QUERN_READ_STREAMS 4
 
 /*
  * Runs chains of fused multiply-adds; seeds are a factor and a term. Adds what came of them to
@@ -13,8 +16,8 @@
  */
 typedef int64_t quern_arithmetic_loop(const float *seeds, float *result);
 
-/* Reads QUERN_READ_BLOCK bytes and adds their sum to *result. */
-typedef void quern_reading_loop(const float *block, float *result);
+/* Reads QUERN_READ_BLOCK bytes, the streams `apart` floats from each other; adds their sum to *result. */
+typedef void quern_reading_loop(const float *block, int64_t apart, float *result);
 
 #define QUERN_MEASURE_LOOPS(isa)                             \
     quern_arithmetic_loop quern_arithmetic_loop__##isa;      \

@@ -9,6 +9,7 @@ import java.util.Set;
 import org.quern.exec.Backend;
 import org.quern.exec.CpuBackend;
 import org.quern.exec.ModelMemory;
+import org.quern.ir.ParameterLayout;
 import org.quern.memory.AvailableMemory;
 import org.quern.memory.SlabAllocator;
 import org.quern.model.CausalLanguageModel;
@@ -32,6 +33,7 @@ public final class Engine implements AutoCloseable {
   private final SlabAllocator allocator;
   private final Backend backend;
   private final EngineDescription description;
+  private final boolean mapWeights;
   private final Set<Model> models = new LinkedHashSet<>();
   private boolean closed;
 
@@ -41,6 +43,7 @@ public final class Engine implements AutoCloseable {
     // Before a backend is chosen: a wrong number is no reason to fall back to another.
     CpuBackend.requireThreads(threads);
     allocator = new SlabAllocator(budget);
+    mapWeights = options.mapWeights();
     BackendSelection selection = new BackendSelection(options, threads, allocator);
     backend = selection.open();
     List<String> reasons = new ArrayList<>(selection.reasons());
@@ -118,9 +121,13 @@ public final class Engine implements AutoCloseable {
 
   private Model load(ModelFolder source) {
     CausalLanguageModel architecture = CausalLanguageModel.of(source.config());
-    ModelMemory memory = backend.allocate(source.folder().toString(), architecture.layout());
+    ParameterLayout layout = architecture.layout();
+    ModelMemory memory =
+        backend.allocate(source.folder().toString(), layout, source.weights(layout));
     try {
-      source.readWeights(memory, backend.threads());
+      if (!mapWeights) {
+        memory.copyWeights();
+      }
       return register(
           new Model(this, architecture, memory, source.tokenizer(), true, source.endOfText()));
     } catch (RuntimeException e) {

@@ -20,13 +20,18 @@ import java.util.OptionalLong;
  *     container's quota respected; {@code quern.threads}, {@code QUERN_THREADS}
  * @param memoryBudget the most bytes to allocate off the heap; {@code quern.memory}, {@code
  *     QUERN_MEMORY}, with K, M, G for powers of 1024
+ * @param mapWeights whether weights of a loaded model are used where its file is mapped, if they
+ *     have the type that is wanted there, until something changes them; {@code quern.map}, {@code
+ *     QUERN_MAP}: {@code on}, which is the default, or {@code off}. A file that is shortened in
+ *     place while it is mapped ends the process; one that is replaced does not matter
  */
 public record EngineOptions(
     Optional<String> backend,
     Optional<String> maximumTier,
     Optional<String> precision,
     OptionalInt threads,
-    OptionalLong memoryBudget) {
+    OptionalLong memoryBudget,
+    boolean mapWeights) {
 
   /** Nothing asked for but what system properties and environment say. */
   public static EngineOptions defaults() {
@@ -39,32 +44,43 @@ public record EngineOptions(
             .orElse(OptionalInt.empty()),
         setting("quern.memory")
             .map(text -> OptionalLong.of(parseBytes(text)))
-            .orElse(OptionalLong.empty()));
+            .orElse(OptionalLong.empty()),
+        setting("quern.map").map(EngineOptions::parseSwitch).orElse(true));
   }
 
   /** These options with a backend that must be used: opening fails where it cannot be. */
   public EngineOptions requireBackend(String name) {
-    return new EngineOptions(Optional.of(name), maximumTier, precision, threads, memoryBudget);
+    return new EngineOptions(
+        Optional.of(name), maximumTier, precision, threads, memoryBudget, mapWeights);
   }
 
   /** These options with a limit to the instruction set. */
   public EngineOptions withMaximumTier(String tier) {
-    return new EngineOptions(backend, Optional.of(tier), precision, threads, memoryBudget);
+    return new EngineOptions(
+        backend, Optional.of(tier), precision, threads, memoryBudget, mapWeights);
   }
 
   /** These options with matrix products computed in {@code f32}, {@code bf16}, or {@code auto}. */
   public EngineOptions withPrecision(String name) {
-    return new EngineOptions(backend, maximumTier, Optional.of(name), threads, memoryBudget);
+    return new EngineOptions(
+        backend, maximumTier, Optional.of(name), threads, memoryBudget, mapWeights);
   }
 
   /** These options with a number of workers. */
   public EngineOptions withThreads(int count) {
-    return new EngineOptions(backend, maximumTier, precision, OptionalInt.of(count), memoryBudget);
+    return new EngineOptions(
+        backend, maximumTier, precision, OptionalInt.of(count), memoryBudget, mapWeights);
   }
 
   /** These options with a limit to the memory, in bytes. */
   public EngineOptions withMemoryBudget(long bytes) {
-    return new EngineOptions(backend, maximumTier, precision, threads, OptionalLong.of(bytes));
+    return new EngineOptions(
+        backend, maximumTier, precision, threads, OptionalLong.of(bytes), mapWeights);
+  }
+
+  /** These options with weights mapped where they can be, or always copied. */
+  public EngineOptions withMappedWeights(boolean map) {
+    return new EngineOptions(backend, maximumTier, precision, threads, memoryBudget, map);
   }
 
   private static Optional<String> setting(String property) {
@@ -73,6 +89,15 @@ public record EngineOptions(
       value = System.getenv(property.toUpperCase(Locale.ROOT).replace('.', '_'));
     }
     return Optional.ofNullable(value).map(String::strip).filter(text -> !text.isEmpty());
+  }
+
+  private static boolean parseSwitch(String text) {
+    return switch (text.toLowerCase(Locale.ROOT)) {
+      case "on" -> true;
+      case "off" -> false;
+      default ->
+          throw new EngineException("Mapping of weights is given as " + text + "; give on or off.");
+    };
   }
 
   private static int parseThreads(String text) {

@@ -3,22 +3,22 @@ package org.quern;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.HashSet;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.regex.Pattern;
 import org.quern.exec.ModelMemory;
+import org.quern.exec.WeightSource;
 import org.quern.format.ConfigJson;
 import org.quern.format.FormatException;
 import org.quern.format.ModelWeights;
 import org.quern.format.SafetensorsWriter;
 import org.quern.format.TensorEntry;
-import org.quern.format.WeightCopy;
 import org.quern.ir.DType;
 import org.quern.ir.Parameter;
-import org.quern.ir.Region;
+import org.quern.ir.ParameterLayout;
 import org.quern.model.ModelConfig;
 import org.quern.text.Tokenizer;
 import org.quern.text.Tokenizers;
@@ -68,43 +68,50 @@ record ModelFolder(
         .toList();
   }
 
-  /** Reads every parameter as F32; each must be there, in its shape, and nothing else. */
-  void readWeights(ModelMemory memory, int threads) {
-    try (ModelWeights weights = ModelWeights.open(folder)) {
-      WeightCopy copy = new WeightCopy(weights);
-      Set<String> used = new HashSet<>();
-      for (Parameter parameter : memory.layout().parameters()) {
-        String name = nameIn(weights, parameter.name());
-        TensorEntry entry = weights.tensor(name);
-        if (!entry.shape().equals(parameter.shape())) {
-          throw new FormatException(
-              weights.path()
-                  + ": the tensor "
-                  + name
-                  + " is "
-                  + entry.shape()
-                  + ", but by config.json it would be "
-                  + parameter.shape()
-                  + "; check that weights and config.json belong together.");
-        }
-        copy.add(name, memory.segment(Region.PARAMETERS, parameter.name()));
-        used.add(name);
-      }
-      for (String name : weights.tensors().keySet()) {
-        // A tied head is stored twice by some programs.
-        if (!used.contains(name)
-            && !name.equals("lm_head.weight")
-            && !BUFFERS.matcher(name).matches()) {
-          throw new FormatException(
-              weights.path()
-                  + " has a tensor "
-                  + name
-                  + " for which the model of config.json has"
-                  + " no place; check that weights and config.json belong together.");
-        }
-      }
-      copy.run(threads);
+  /** The folder's weights: each parameter must be there, in its shape, and nothing else. */
+  WeightSource weights(ParameterLayout layout) {
+    ModelWeights weights = ModelWeights.open(folder);
+    try {
+      return new FileWeights(weights, tensors(weights, layout));
+    } catch (RuntimeException e) {
+      weights.close();
+      throw e;
     }
+  }
+
+  private static Map<String, String> tensors(ModelWeights weights, ParameterLayout layout) {
+    Map<String, String> names = new LinkedHashMap<>();
+    for (Parameter parameter : layout.parameters()) {
+      String name = nameIn(weights, parameter.name());
+      TensorEntry entry = weights.tensor(name);
+      if (!entry.shape().equals(parameter.shape())) {
+        throw new FormatException(
+            weights.path()
+                + ": the tensor "
+                + name
+                + " is "
+                + entry.shape()
+                + ", but by config.json it would be "
+                + parameter.shape()
+                + "; check that weights and config.json belong together.");
+      }
+      names.put(parameter.name(), name);
+    }
+    Set<String> used = Set.copyOf(names.values());
+    for (String name : weights.tensors().keySet()) {
+      // A tied head is stored twice by some programs.
+      if (!used.contains(name)
+          && !name.equals("lm_head.weight")
+          && !BUFFERS.matcher(name).matches()) {
+        throw new FormatException(
+            weights.path()
+                + " has a tensor "
+                + name
+                + " for which the model of config.json has"
+                + " no place; check that weights and config.json belong together.");
+      }
+    }
+    return names;
   }
 
   /** Files of the bare model leave the first part of the names out. */
@@ -132,10 +139,7 @@ record ModelFolder(
     for (Parameter parameter : memory.layout().parameters()) {
       tensors.add(
           new SafetensorsWriter.Tensor(
-              parameter.name(),
-              DType.F32,
-              parameter.shape(),
-              memory.segment(Region.PARAMETERS, parameter.name())));
+              parameter.name(), DType.F32, parameter.shape(), memory.weights(parameter.name())));
     }
     SafetensorsWriter.standard()
         .withFloatType(type)

@@ -46,6 +46,12 @@ final class EngineMixin {
       description = "Most memory off the heap, such as 8G (default: what is free; QUERN_MEMORY).")
   private @Nullable String memory;
 
+  @Option(
+      names = "--no-map",
+      description =
+          "Copy a model's weights into memory, where by default its file is mapped (QUERN_MAP=off).")
+  private boolean noMap;
+
   /** These options, and what they leave open as in the others. */
   EngineMixin or(EngineMixin other) {
     EngineMixin merged = new EngineMixin();
@@ -54,6 +60,7 @@ final class EngineMixin {
     merged.precision = precision == null ? other.precision : precision;
     merged.threads = threads == null ? other.threads : threads;
     merged.memory = memory == null ? other.memory : memory;
+    merged.noMap = noMap || other.noMap;
     return merged;
   }
 
@@ -78,6 +85,9 @@ final class EngineMixin {
             "The number of threads is " + count + "; choose one from 1 to " + MOST_THREADS + ".");
       }
       options = options.withThreads(count);
+    }
+    if (noMap) {
+      options = options.withMappedWeights(false);
     }
     Optional<String> size = Optional.ofNullable(memory);
     return size.isEmpty()

@@ -27,6 +27,14 @@ public interface Backend extends AutoCloseable {
   /** Zeroed weights for a model; the caller closes them. */
   ModelMemory allocate(String owner, ParameterLayout layout);
 
+  /**
+   * The memory of a model whose weights are there: programs that only read them use them in place,
+   * and the first that writes them makes a copy.
+   *
+   * @param weights all of the layout's; closed with the memory
+   */
+  ModelMemory allocate(String owner, ParameterLayout layout, WeightSource weights);
+
   /** A program ready to run; the caller closes it. */
   Executable link(Plan plan, LinkedMemory memory);
 

@@ -108,6 +108,11 @@ public final class CpuBackend implements Backend {
   }
 
   @Override
+  public ModelMemory allocate(String owner, ParameterLayout layout, WeightSource weights) {
+    return new ModelMemory(lock, allocator, owner, layout, threads(), weights);
+  }
+
+  @Override
   public Executable link(Plan plan, LinkedMemory memory) {
     try {
       return new CpuExecutable(this, plan, memory);

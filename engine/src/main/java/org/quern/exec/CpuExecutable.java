@@ -32,9 +32,12 @@ final class CpuExecutable implements Executable {
   private final MemorySegment barrier;
   private final StepBlock step;
   private final RunTiming timing;
+  private final MemorySegment records;
+  private final long stepAddress;
   private final long programAlone;
   private final Map<String, MemorySegment> inputs;
   private final Map<String, MemorySegment> outputs;
+  private int placement;
   private boolean closed;
 
   CpuExecutable(CpuBackend backend, Plan plan, LinkedMemory memory) {
@@ -43,7 +46,7 @@ final class CpuExecutable implements Executable {
     this.memory = memory;
     checkShared();
     Parts parts = new Parts();
-    long records = parts.reserve(plan.programBytes());
+    long recordPart = parts.reserve(plan.programBytes());
     long programs = parts.reserve(2 * SlabAllocator.ALIGNMENT);
     long steps = parts.reserve(StepBlock.BYTES);
     long barriers = parts.reserve(ProgramLayout.BARRIER_BYTES);
@@ -69,15 +72,13 @@ final class CpuExecutable implements Executable {
         own.guard(activationPart + guard, 4096);
       }
       writeConstants();
-      MemorySegment recordSegment = all.asSlice(records, plan.programBytes());
-      long stepAddress = own.address() + steps;
-      new ProgramWriter(plan, backend.precision(), this::base, stepAddress, backend.workAddress())
-          .write(recordSegment);
+      records = all.asSlice(recordPart, plan.programBytes());
+      stepAddress = own.address() + steps;
+      writeRecords();
       programAlone = own.address() + programs + SlabAllocator.ALIGNMENT;
       MemorySegment programSegment = all.asSlice(programs, 2 * SlabAllocator.ALIGNMENT);
-      writeProgram(programSegment, recordSegment.address(), stepAddress, backend.threads());
-      writeProgram(
-          programSegment.asSlice(SlabAllocator.ALIGNMENT), recordSegment.address(), stepAddress, 1);
+      writeProgram(programSegment, backend.threads());
+      writeProgram(programSegment.asSlice(SlabAllocator.ALIGNMENT), 1);
       timing = new RunTiming(backend, plan, programSegment.asSlice(0, ProgramLayout.BYTES));
       inputs =
           plan.graph().values().stream()
@@ -117,39 +118,38 @@ final class CpuExecutable implements Executable {
               + Bytes.toString(activationBytes)
               + " that the program needs.");
     }
-    for (Value value : plan.graph().values()) {
-      if (value.region().isModel()) {
-        memory.model().allocate(value.region());
-      }
-    }
+    memory.model().require(plan.graph());
   }
 
-  private long base(Region region) {
-    return switch (region) {
-      case PARAMETERS, ROUNDED_PARAMETERS, GRADIENTS, FIRST_MOMENTS, SECOND_MOMENTS ->
-          memory.model().linked(region).address();
-      case CACHE -> memory.cache().map(Slab::address).orElse(0L);
-      case CONSTANTS -> constants.address();
-      case IO -> io.address();
-      case ACTIVATIONS -> activations.address();
-    };
+  private void writeRecords() {
+    placement = memory.model().placement();
+    new ProgramWriter(plan, backend.precision(), this::address, stepAddress, backend.workAddress())
+        .write(records);
+  }
+
+  private long address(Value value) {
+    return segment(value).address();
   }
 
   private MemorySegment segment(Value value) {
-    MemorySegment region =
-        switch (value.region()) {
-          case PARAMETERS, ROUNDED_PARAMETERS, GRADIENTS, FIRST_MOMENTS, SECOND_MOMENTS ->
-              memory.model().linked(value.region());
-          case CACHE ->
-              memory
-                  .cache()
-                  .orElseThrow(() -> new ExecutionException("The program has no cache."))
-                  .segment();
-          case CONSTANTS -> constants;
-          case IO -> io;
-          case ACTIVATIONS -> activations;
-        };
-    return region.asSlice(plan.offset(value), value.bytes());
+    long offset = plan.offset(value);
+    return switch (value.region()) {
+      case PARAMETERS, ROUNDED_PARAMETERS, GRADIENTS, FIRST_MOMENTS, SECOND_MOMENTS -> {
+        Value whole = value.root();
+        long start = plan.offset(whole);
+        MemorySegment place = memory.model().place(whole, start);
+        yield place.asSlice(offset - start, value.bytes());
+      }
+      case CACHE ->
+          memory
+              .cache()
+              .orElseThrow(() -> new ExecutionException("The program has no cache."))
+              .segment()
+              .asSlice(offset, value.bytes());
+      case CONSTANTS -> constants.asSlice(offset, value.bytes());
+      case IO -> io.asSlice(offset, value.bytes());
+      case ACTIVATIONS -> activations.asSlice(offset, value.bytes());
+    };
   }
 
   private void writeConstants() {
@@ -165,8 +165,8 @@ final class CpuExecutable implements Executable {
     }
   }
 
-  private void writeProgram(MemorySegment target, long records, long stepAddress, int parts) {
-    target.set(JAVA_LONG, ProgramLayout.RECORDS, records);
+  private void writeProgram(MemorySegment target, int parts) {
+    target.set(JAVA_LONG, ProgramLayout.RECORDS, records.address());
     target.set(JAVA_LONG, ProgramLayout.COUNT, plan.graph().nodes().size());
     target.set(JAVA_LONG, ProgramLayout.STEP, stepAddress);
     target.set(JAVA_LONG, ProgramLayout.BARRIER, barrier.address());
@@ -210,6 +210,10 @@ final class CpuExecutable implements Executable {
     try {
       checkOpen();
       prepare();
+      if (placement != memory.model().placement()) {
+        memory.model().require(plan.graph());
+        writeRecords();
+      }
       if (step.updates()) {
         memory.model().parametersChange();
       }
@@ -264,7 +268,7 @@ final class CpuExecutable implements Executable {
       checkOpen();
       step.accumulate(false);
       for (Parameter parameter : memory.model().layout().parameters()) {
-        if (!finite(memory.model().segment(Region.PARAMETERS, parameter.name()))) {
+        if (!finite(memory.model().weights(parameter.name()))) {
           return Optional.of("the parameter " + parameter.name());
         }
       }

@@ -5,10 +5,14 @@ import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.jspecify.annotations.Nullable;
+import org.quern.ir.Graph;
+import org.quern.ir.Node;
 import org.quern.ir.Parameter;
 import org.quern.ir.ParameterLayout;
 import org.quern.ir.Region;
-import org.quern.memory.BFloat16;
+import org.quern.ir.Value;
 import org.quern.memory.ParallelTasks;
 import org.quern.memory.Slab;
 import org.quern.memory.SlabAllocator;
@@ -18,15 +22,14 @@ import org.quern.memory.SlabAllocator;
  * region a slab in the same layout. Closing waits for a run in progress.
  */
 public final class ModelMemory implements AutoCloseable {
-  /** What one thread rounds at a time. */
-  private static final long PIECE_BYTES = 1L << 20;
-
   private final RunLock lock;
   private final SlabAllocator allocator;
   private final String owner;
   private final ParameterLayout layout;
   private final int threads;
   private final Map<Region, Slab> slabs = new EnumMap<>(Region.class);
+  private volatile @Nullable SourcedWeights sourced;
+  private final AtomicInteger placement = new AtomicInteger();
   private volatile boolean roundedIsCurrent;
   private volatile boolean closed;
 
@@ -38,6 +41,22 @@ public final class ModelMemory implements AutoCloseable {
     this.owner = owner;
     this.layout = layout;
     allocate(Region.PARAMETERS);
+  }
+
+  /** Weights that are used where the source has them, as long as nobody wants to change them. */
+  ModelMemory(
+      RunLock lock,
+      SlabAllocator allocator,
+      String owner,
+      ParameterLayout layout,
+      int threads,
+      WeightSource source) {
+    this.lock = lock;
+    this.threads = threads;
+    this.allocator = allocator;
+    this.owner = owner;
+    this.layout = layout;
+    sourced = new SourcedWeights(allocator, owner, layout, source, threads);
   }
 
   /** The place of each parameter. */
@@ -79,9 +98,102 @@ public final class ModelMemory implements AutoCloseable {
    */
   public MemorySegment segment(Region region) {
     if (region == Region.PARAMETERS) {
+      copyWeights();
       parametersChange();
     }
     return linked(region);
+  }
+
+  /**
+   * Copies weights that are used where their file is mapped, so that they can be changed; does
+   * nothing if that was done. Programs find the copy at their next run.
+   *
+   * @throws org.quern.memory.MemoryException if there is not enough memory; nothing changes then
+   */
+  public void copyWeights() {
+    if (sourced == null) {
+      return;
+    }
+    lock.run(() -> {
+      SourcedWeights weights = sourced;
+      if (weights != null) {
+        allocate(Region.PARAMETERS);
+        weights.copyTo(linked(Region.PARAMETERS));
+        sourced = null;
+        roundedIsCurrent = false;
+        placement.incrementAndGet();
+        weights.close();
+      }
+    });
+  }
+
+  /** A parameter's weights, F32 in its shape, for reading; they may move when they are changed. */
+  public MemorySegment weights(String name) {
+    checkOpen();
+    SourcedWeights weights = sourced;
+    if (weights == null) {
+      return part(linked(Region.PARAMETERS), Region.PARAMETERS, name).asReadOnly();
+    }
+    SourcedWeights.Form form = new SourcedWeights.Form(Region.PARAMETERS, name);
+    lock.run(() -> weights.place(List.of(form)));
+    return weights.segment(form).asReadOnly();
+  }
+
+  /** Changes whenever weights have moved, and programs have to be told where to. */
+  int placement() {
+    return placement.get();
+  }
+
+  /** Sees to it that all a program uses of the model is there. */
+  void require(Graph graph) {
+    lock.run(() -> {
+      checkOpen();
+      if (writesParameters(graph)) {
+        copyWeights();
+      }
+      SourcedWeights weights = sourced;
+      List<SourcedWeights.Form> forms = new ArrayList<>();
+      for (Value value : graph.values()) {
+        if (weights != null && isWeight(value.region())) {
+          forms.add(new SourcedWeights.Form(value.region(), value.name()));
+        } else if (value.region().isModel()) {
+          allocate(value.region());
+        }
+      }
+      if (weights != null) {
+        weights.place(forms);
+      }
+    });
+  }
+
+  private static boolean isWeight(Region region) {
+    return region == Region.PARAMETERS || region == Region.ROUNDED_PARAMETERS;
+  }
+
+  private boolean writesParameters(Graph graph) {
+    for (Node node : graph.nodes()) {
+      for (int index = 0; index < node.inputs().size(); index++) {
+        if (node.op().updates(index) && node.input(index).region() == Region.PARAMETERS) {
+          return true;
+        }
+      }
+    }
+    // All of the region at once is only there in one piece.
+    return graph.values().stream()
+        .anyMatch(value -> isWeight(value.region()) && !layout.contains(value.name()));
+  }
+
+  /**
+   * Where a value of a linked program stands.
+   *
+   * @param offset of its first byte in its region
+   */
+  MemorySegment place(Value value, long offset) {
+    SourcedWeights weights = sourced;
+    if (weights != null && isWeight(value.region())) {
+      return weights.segment(new SourcedWeights.Form(value.region(), value.name()));
+    }
+    return linked(value.region()).asSlice(offset, value.bytes());
   }
 
   /** A region, for a program that says itself when it changes parameters. */
@@ -118,7 +230,7 @@ public final class ModelMemory implements AutoCloseable {
    * unless they may have changed.
    */
   public void roundParameters(List<String> names) {
-    if (!roundedIsCurrent) {
+    if (!roundedIsCurrent && sourced == null) {
       allocate(Region.ROUNDED_PARAMETERS);
       lock.run(() -> round(names));
     }
@@ -132,12 +244,7 @@ public final class ModelMemory implements AutoCloseable {
     for (String name : names) {
       MemorySegment from = part(parameters, Region.PARAMETERS, name);
       MemorySegment to = part(rounded, Region.ROUNDED_PARAMETERS, name);
-      for (long first = 0; first < to.byteSize(); first += PIECE_BYTES) {
-        long bytes = Math.min(PIECE_BYTES, to.byteSize() - first);
-        MemorySegment floats = from.asSlice(2 * first, 2 * bytes);
-        MemorySegment target = to.asSlice(first, bytes);
-        pieces.add(() -> BFloat16.round(floats, target));
-      }
+      pieces.addAll(Rounding.pieces(layout.parameter(name), from, to));
     }
     ParallelTasks.run(pieces, threads);
   }
@@ -160,6 +267,10 @@ public final class ModelMemory implements AutoCloseable {
       closed = true;
       slabs.values().forEach(Slab::close);
       slabs.clear();
+      SourcedWeights weights = sourced;
+      if (weights != null) {
+        weights.close();
+      }
     });
   }
 }

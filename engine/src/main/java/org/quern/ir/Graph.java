@@ -92,7 +92,11 @@ public final class Graph {
     return modelValue(Region.PARAMETERS, name);
   }
 
-  /** A matrix of the model for products: the parameter, or the parameter rounded to BF16. */
+  /**
+   * A matrix of the model for products: the parameter, or the parameter rounded to BF16, which is
+   * {@code [out, in]} even where the parameter is not: products of few rows read it in long
+   * streams.
+   */
   public Value weight(String name) {
     return switch (weights) {
       case F32 -> parameter(name);
@@ -134,9 +138,12 @@ public final class Graph {
     }
     return modelValues.computeIfAbsent(
         region + "/" + name,
-        key ->
-            register(
-                name, region.dtype(), layout.parameter(name).shape(), region, layout.offset(name)));
+        key -> {
+          Parameter parameter = layout.parameter(name);
+          Shape shape =
+              region == Region.ROUNDED_PARAMETERS ? parameter.roundedShape() : parameter.shape();
+          return register(name, region.dtype(), shape, region, layout.offset(name));
+        });
   }
 
   /** A tensor that the caller writes before a run. */

@@ -4,7 +4,10 @@ package org.quern.ir;
 public enum Region {
   /** Weights; the model's, shared by all its programs. */
   PARAMETERS,
-  /** Weights rounded to BF16, for programs that only read them; the model's once one asks. */
+  /**
+   * Weights rounded to BF16, matrices {@code [out, in]}, for programs that only read them; the
+   * model's once one asks.
+   */
   ROUNDED_PARAMETERS,
   /** Gradients of the weights, in the weights' layout; the model's while it is trained. */
   GRADIENTS,

@@ -11,6 +11,9 @@ public final class BFloat16 {
   private static final ValueLayout.OfInt I32 =
       ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
+  /** Rows and columns transposed together: as many floats as a line of a cache has. */
+  private static final long SQUARE = 16;
+
   private BFloat16() {}
 
   /**
@@ -23,6 +26,28 @@ public final class BFloat16 {
     long count = floats.byteSize() / Float.BYTES;
     for (long i = 0; i < count; i++) {
       target.set(I16, i * Short.BYTES, round(floats.get(I32, i * Float.BYTES)));
+    }
+  }
+
+  /**
+   * Rounds a part of a matrix and transposes it.
+   *
+   * @param floats F32 {@code [rows, columns]}
+   * @param target BF16 {@code [last - first, rows]}: the columns from {@code first} to before
+   *     {@code last}
+   */
+  public static void roundTransposed(
+      MemorySegment floats, long rows, long columns, long first, long last, MemorySegment target) {
+    for (long row = 0; row < rows; row += SQUARE) {
+      for (long column = first; column < last; column += SQUARE) {
+        long lastRow = Math.min(rows, row + SQUARE);
+        for (long j = column; j < Math.min(last, column + SQUARE); j++) {
+          for (long i = row; i < lastRow; i++) {
+            short rounded = round(floats.get(I32, (i * columns + j) * Float.BYTES));
+            target.set(I16, ((j - first) * rows + i) * Short.BYTES, rounded);
+          }
+        }
+      }
     }
   }
 

@@ -65,7 +65,7 @@ public record Gpt2(Gpt2Config config) implements CausalLanguageModel {
 
   private static void addDense(
       List<Parameter> list, String name, int in, int out, Initializer initializer) {
-    list.add(new Parameter(name + ".weight", Shape.of(in, out), initializer));
+    list.add(new Parameter(name + ".weight", Shape.of(in, out), initializer, true));
     list.add(new Parameter(name + ".bias", Shape.of(out), new Initializer.Zeros()));
   }
 

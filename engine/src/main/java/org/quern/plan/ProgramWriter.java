@@ -7,14 +7,13 @@ import org.quern.ir.GraphException;
 import org.quern.ir.Node;
 import org.quern.ir.Precision;
 import org.quern.ir.RecordWriter;
-import org.quern.ir.Region;
 import org.quern.ir.Value;
 
 /** Writes a plan as records, each with absolute addresses. */
 public final class ProgramWriter {
   private final Plan plan;
   private final Precision precision;
-  private final ToLongFunction<Region> bases;
+  private final ToLongFunction<Value> addresses;
   private final long step;
   private final long work;
 
@@ -23,15 +22,15 @@ public final class ProgramWriter {
    *
    * @param plan what to write
    * @param precision how products are computed
-   * @param bases the address of the first byte of each region
+   * @param addresses the address of the first byte of each value
    * @param step the address of the step block
    * @param work the address of the workers' scratch
    */
   public ProgramWriter(
-      Plan plan, Precision precision, ToLongFunction<Region> bases, long step, long work) {
+      Plan plan, Precision precision, ToLongFunction<Value> addresses, long step, long work) {
     this.plan = plan;
     this.precision = precision;
-    this.bases = bases;
+    this.addresses = addresses;
     this.step = step;
     this.work = work;
   }
@@ -72,11 +71,7 @@ public final class ProgramWriter {
     @Override
     public void pointer(Value value, long offset) {
       long address =
-          value.isNone()
-              ? 0
-              : bases.applyAsLong(value.region())
-                  + plan.offset(value)
-                  + offset * value.dtype().bytes();
+          value.isNone() ? 0 : addresses.applyAsLong(value) + offset * value.dtype().bytes();
       check(pointers < RecordLayout.POINTER_COUNT);
       if (node.assigns(value)) {
         assigned |= 1 << pointers;

@@ -40,6 +40,31 @@ class BFloat16Test {
   }
 
   @Test
+  void aMatrixIsTransposedByParts() {
+    int rows = 37;
+    int columns = 21;
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment from = arena.allocate(JAVA_FLOAT, (long) rows * columns);
+      MemorySegment plain = arena.allocate(JAVA_SHORT, (long) rows * columns);
+      MemorySegment to = arena.allocate(JAVA_SHORT, (long) rows * columns);
+      Random random = new Random(7);
+      for (int i = 0; i < rows * columns; i++) {
+        from.setAtIndex(JAVA_FLOAT, i, (float) random.nextGaussian());
+      }
+      BFloat16.round(from, plain);
+      long cut = 2L * 18 * rows;
+      BFloat16.roundTransposed(from, rows, columns, 0, 18, to.asSlice(0, cut));
+      BFloat16.roundTransposed(from, rows, columns, 18, columns, to.asSlice(cut));
+      for (int i = 0; i < rows; i++) {
+        for (int j = 0; j < columns; j++) {
+          assertThat(to.getAtIndex(JAVA_SHORT, (long) j * rows + i))
+              .isEqualTo(plain.getAtIndex(JAVA_SHORT, (long) i * columns + j));
+        }
+      }
+    }
+  }
+
+  @Test
   void nothingIsNearerThanWhatIsGiven() {
     Random random = new Random(5);
     for (int i = 0; i < 1000; i++) {

@@ -9,6 +9,7 @@ import org.quern.ir.Kernel;
 import org.quern.ir.Node;
 import org.quern.ir.Op;
 import org.quern.ir.RecordWriter;
+import org.quern.ir.Region;
 import org.quern.ir.Shape;
 import org.quern.ir.Value;
 
@@ -33,9 +34,13 @@ public record Matmul(boolean transposed) implements Op {
     return graph.apply(new Matmul(true), x, weight, bias);
   }
 
-  /** Appends {@code x weight + bias}, weight {@code [in, out]}. */
+  /**
+   * Appends {@code x weight + bias}, weight {@code [in, out]}, or its rounded copy {@code [out,
+   * in]}.
+   */
   public static Value conv1d(Graph graph, Value x, Value weight, Value bias) {
-    return graph.apply(new Matmul(false), x, weight, bias);
+    boolean transposed = weight.region() == Region.ROUNDED_PARAMETERS;
+    return graph.apply(new Matmul(transposed), x, weight, bias);
   }
 
   @Override

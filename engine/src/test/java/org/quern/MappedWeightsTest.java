@@ -1,0 +1,136 @@
+package org.quern;
+
+import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.quern.data.BatchSource;
+import org.quern.data.Corpus;
+import org.quern.data.TokenFile;
+import org.quern.exec.nativecpu.NativeKernels;
+import org.quern.generate.GenerationOptions;
+import org.quern.ir.DType;
+import org.quern.ir.Region;
+import org.quern.model.Gpt2Config;
+import org.quern.text.CharacterTokenizer;
+import org.quern.train.TrainingOptions;
+
+/** Weights used where the model's file is mapped: the same as copies, in less memory. */
+class MappedWeightsTest {
+  private static final int[] PROMPT = {1, 2, 3};
+  private static final GenerationOptions OPTIONS =
+      GenerationOptions.sampling(8, 1, 5).withEndAtEndOfText(false);
+
+  private static final String GPT2 = "gpt2, ReLU, scaled by layer";
+
+  @TempDir Path folder;
+
+  private static Engine open(String precision, boolean map) {
+    assumeTrue(
+        precision.equals("f32") || NativeKernels.find().isLoaded(),
+        "skipped: the native library is not there");
+    return Engine.open(
+        TestEngines.best().options().withPrecision(precision).withMappedWeights(map));
+  }
+
+  private static List<Integer> ids(Model model) {
+    List<Integer> ids = new ArrayList<>();
+    for (int id : model.generate(PROMPT, OPTIONS, piece -> true).ids()) {
+      ids.add(id);
+    }
+    return ids;
+  }
+
+  private void save(String shape, DType type) {
+    try (Engine engine = open("f32", true);
+        Model model = ModelShapes.create(engine, shape)) {
+      model.save(folder, type);
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource({"F32,f32", "F32,bf16", "BF16,f32", "BF16,bf16", "F16,f32", "F16,bf16"})
+  void everyModelWritesTheSameMappedOrCopied(DType type, String precision) {
+    try (Engine mapping = open(precision, true);
+        Engine copying = open(precision, false)) {
+      for (String shape : ModelShapes.all().keySet()) {
+        try (Model model = ModelShapes.create(copying, shape)) {
+          model.save(folder, type);
+        }
+        try (Model mapped = mapping.load(folder);
+            Model copied = copying.load(folder)) {
+          assertThat(mapped.memory().has(Region.PARAMETERS)).isFalse();
+          assertThat(copied.memory().has(Region.PARAMETERS)).isTrue();
+          List<Integer> expected = ids(copied);
+          assertThat(ids(mapped)).as(shape).isEqualTo(expected);
+          mapped.memory().copyWeights();
+          assertThat(ids(mapped)).as(shape + ", copied later").isEqualTo(expected);
+          assertThat(mapped.memory().segment(Region.PARAMETERS).toArray(JAVA_FLOAT))
+              .containsExactly(copied.memory().segment(Region.PARAMETERS).toArray(JAVA_FLOAT));
+        }
+      }
+    }
+  }
+
+  @Test
+  void whatChangesWeightsChangesWhatIsWritten() {
+    save(GPT2, DType.F32);
+    try (Engine engine = open("f32", true);
+        Model model = engine.load(folder)) {
+      List<Integer> before = ids(model);
+      model.memory().segment(Region.PARAMETERS).fill((byte) 0);
+      assertThat(ids(model)).isNotEqualTo(before);
+    }
+    try (Engine engine = open("f32", true);
+        Model model = engine.load(folder)) {
+      float[] written = model.memory().weights("transformer.wte.weight").toArray(JAVA_FLOAT);
+      assertThat(written).as("the file is as it was").isNotEqualTo(new float[written.length]);
+    }
+  }
+
+  @Test
+  void aMappedModelIsTrainedOnAndSavedOverItsOwnFile() throws IOException {
+    CharacterTokenizer letters = CharacterTokenizer.of(" abcdefghijklmnopqrstuvwxyz");
+    Path text = Files.writeString(folder.resolve("text.txt"), "the quick brown fox ".repeat(60));
+    Path saved = folder.resolve("model");
+    try (Engine engine = open("f32", true);
+        TokenFile tokens = TokenFile.write(folder.resolve("tokens"), Corpus.of(text), letters);
+        Model model = engine.create(Gpt2Config.of(27, 32, 48, 2, 3), letters, 3)) {
+      model.save(saved);
+      try (Model mapped = engine.load(saved)) {
+        List<Integer> before = ids(mapped);
+        mapped.train(BatchSource.shuffled(tokens.tokens(), 4, 16, 1), TrainingOptions.of(3));
+        List<Integer> after = ids(mapped);
+        assertThat(after).isNotEqualTo(before);
+        mapped.save(saved);
+        try (Model again = engine.load(saved)) {
+          assertThat(ids(again)).isEqualTo(after);
+          again.save(saved);
+        }
+        try (Model again = engine.load(saved)) {
+          assertThat(ids(again)).isEqualTo(after);
+        }
+      }
+    }
+  }
+
+  @Test
+  void whatIsMappedTakesNoneOfTheBudget() {
+    save("llama, one key/value head, tied", DType.BF16);
+    try (Engine engine = open("bf16", true);
+        Model model = engine.load(folder)) {
+      assertThat(ids(model)).isNotEmpty();
+      assertThat(engine.backend().memory().openSlabs())
+          .noneMatch(slab -> slab.startsWith("parameters") || slab.startsWith("rounded"));
+    }
+  }
+}
