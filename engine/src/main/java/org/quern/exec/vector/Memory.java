@@ -57,13 +57,9 @@ final class Memory {
     }
   }
 
-  /** Sets {@code bytes}, a multiple of 4, to zero; allocates nothing however it is compiled. */
+  /** Sets {@code bytes}, a multiple of 4, to zero: without vectors, for kernels that have many. */
   static void clear(long to, long bytes) {
-    long at = 0;
-    for (; at <= bytes - Lanes.BYTES; at += Lanes.BYTES) {
-      FloatVector.zero(Lanes.FLOATS).intoMemorySegment(ALL, to + at, ORDER);
-    }
-    for (; at < bytes; at += 4) {
+    for (long at = 0; at < bytes; at += 4) {
       setInt(to + at, 0);
     }
   }
