@@ -16,17 +16,20 @@ final class TrainingProcess {
   /** Steps of the training that is killed. */
   static final int STEPS = 200;
 
+  private static final int STEPS_TO_COMPILE = 20_000;
+
   private TrainingProcess() {}
 
   /**
-   * Runs {@code train FOLDER}, {@code fill FOLDER} or {@code cycles COUNT}; prints what happens, a
-   * line each.
+   * Runs {@code train FOLDER}, {@code fill FOLDER}, {@code cycles COUNT} or {@code allocation
+   * BACKEND}; prints what happens, a line each.
    */
   public static void main(String[] arguments) throws IOException {
     switch (arguments[0]) {
       case "train" -> train(Path.of(arguments[1]), System.out::println);
       case "fill" -> fill(Path.of(arguments[1]));
       case "cycles" -> cycles(Integer.parseInt(arguments[1]));
+      case "allocation" -> allocation(arguments[1]);
       default -> throw new IllegalArgumentException(arguments[0]);
     }
   }
@@ -99,6 +102,27 @@ final class TrainingProcess {
     }
   }
 
+  /**
+   * Trains until a hundred steps allocate nothing, or the JVM had time enough to compile it all.
+   */
+  private static void allocation(String backend) {
+    int vocabulary = TrainingFixture.TOKENIZER.vocabularySize();
+    Gpt2Config config = Gpt2Config.of(vocabulary, 16, 32, 1, 2).withDropout(0.1f);
+    try (TrainingFixture fixture = TrainingFixture.open(backend, config, 2)) {
+      AllocationCounter counter = new AllocationCounter();
+      TrainingOptions options = TrainingFixture.options(STEPS_TO_COMPILE).withAccumulation(2);
+      try (Trainer trainer = fixture.trainer(TrainingFixture.batches(), options, counter)) {
+        counter.stops(trainer);
+        long slabs = fixture.engine.backend().memory().allocated();
+        trainer.train();
+        System.out.printf(
+            "in all %d bytes by the caller, off the heap %d%n",
+            counter.allByCaller(), fixture.engine.backend().memory().allocated() - slabs);
+        System.out.println("in the last hundred steps " + counter.lastHundredSteps());
+      }
+    }
+  }
+
   private static long resident() throws IOException {
     for (String line : Files.readAllLines(Path.of("/proc/self/status"))) {
       if (line.startsWith("VmRSS:")) {
@@ -108,14 +132,23 @@ final class TrainingProcess {
     throw new IOException("/proc/self/status has no VmRSS");
   }
 
-  /** The command that runs this. */
+  /** The command that runs this, soon at its full speed. */
   static List<String> command(String... arguments) {
+    return command("-XX:TieredStopAtLevel=1", arguments);
+  }
+
+  /** The command that runs this with the optimizing compiler. */
+  static List<String> compiled(String... arguments) {
+    return command("-XX:+TieredCompilation", arguments);
+  }
+
+  private static List<String> command(String compiler, String[] arguments) {
     return Stream.concat(
             Stream.of(
                 Path.of(System.getProperty("java.home"), "bin", "java").toString(),
                 "-Xmx64m",
                 "-XX:+UseSerialGC",
-                "-XX:TieredStopAtLevel=1",
+                compiler,
                 "--add-modules",
                 "jdk.incubator.vector",
                 "--enable-native-access=ALL-UNNAMED",
