@@ -129,14 +129,20 @@ public final class ModelMemory implements AutoCloseable {
 
   /** A parameter's weights, F32 in its shape, for reading; they may move when they are changed. */
   public MemorySegment weights(String name) {
-    checkOpen();
-    SourcedWeights weights = sourced;
-    if (weights == null) {
-      return part(linked(Region.PARAMETERS), Region.PARAMETERS, name).asReadOnly();
+    // Held throughout: another thread may be copying them.
+    lock.acquire();
+    try {
+      checkOpen();
+      SourcedWeights weights = sourced;
+      if (weights == null) {
+        return part(linked(Region.PARAMETERS), Region.PARAMETERS, name).asReadOnly();
+      }
+      SourcedWeights.Form form = new SourcedWeights.Form(Region.PARAMETERS, name);
+      weights.place(List.of(form));
+      return weights.segment(form).asReadOnly();
+    } finally {
+      lock.release();
     }
-    SourcedWeights.Form form = new SourcedWeights.Form(Region.PARAMETERS, name);
-    lock.run(() -> weights.place(List.of(form)));
-    return weights.segment(form).asReadOnly();
   }
 
   /** Changes whenever weights have moved, and programs have to be told where to. */

@@ -51,6 +51,11 @@ public record CrossEntropy() implements Op {
 
   @Override
   public void lower(Node node, RecordWriter record) {
+    lowerRows(node, record);
+  }
+
+  /** Two outputs, logits and labels: what the loss has with and without its gradient. */
+  private static void lowerRows(Node node, RecordWriter record) {
     Value logits = node.input(0);
     record.pointer(node.output(0));
     record.pointer(node.output(1));
@@ -131,12 +136,7 @@ public record CrossEntropy() implements Op {
 
     @Override
     public void lower(Node node, RecordWriter record) {
-      Value logits = node.input(0);
-      record.pointer(node.output(0));
-      record.pointer(node.output(1));
-      record.pointer(logits);
-      record.pointer(node.input(1));
-      record.integers(logits.shape().rows(), logits.shape().last());
+      lowerRows(node, record);
     }
 
     @Override
