@@ -31,8 +31,8 @@ if [ "$goal" != test ]; then
   exit
 fi
 run test || exit 1
-# Where the CPU has no AVX-512, that tier is tested with its lanes made of AVX2 instructions.
-if grep -qw avx2 /proc/cpuinfo && ! grep -qw avx512f /proc/cpuinfo; then
+# Where the CPU lacks one of the tiers from AVX-512 on, these are tested made of AVX2 instructions.
+if grep -qw avx2 /proc/cpuinfo && ! grep -qw amx_tile /proc/cpuinfo; then
   run emulated-test || exit 1
 fi
 if echo 'int main(void) { return 0; }' |

@@ -57,7 +57,12 @@ if [ "$(uname -m)" = x86_64 ] && command -v "${OBJDUMP:-objdump}" >/dev/null 2>&
     echo "AVX-512 instructions outside of the avx512 tier:" $found >&2
     exit 1
   fi
-  found=$(for folder in base scalar avx2 avx512; do holds '%tmm' "$objects/$folder"; done)
+  found=$(for folder in base scalar avx2 avx512; do holds '\<v(dpbf16ps|cvtne2?ps2bf16|pdpbusds?|pdpwssds?)\>' "$objects/$folder"; done)
+  if [ -n "$found" ]; then
+    echo "Dot products of AVX512_BF16 or AVX512_VNNI outside of the tiers that need them:" $found >&2
+    exit 1
+  fi
+  found=$(for folder in base scalar avx2 avx512 avx512_bf16; do holds '%tmm' "$objects/$folder"; done)
   if [ -n "$found" ]; then
     echo "AMX instructions outside of the amx tier:" $found >&2
     exit 1
@@ -68,13 +73,13 @@ if [ "$(uname -m)" = x86_64 ] && command -v "${OBJDUMP:-objdump}" >/dev/null 2>&
     echo "AVX instructions outside of the avx2 and avx512 tiers:" $found >&2
     exit 1
   fi
-  # An empty comparison is no check: a tier with kernels has to use its registers somewhere.
-  for pair in avx2:ymm avx512:zmm amx:tmm; do
+  # An empty comparison is no check: a tier with kernels has to use its registers or instructions somewhere.
+  for pair in avx2:%ymm avx512:%zmm avx512_bf16:vdpbf16ps amx:%tmm; do
     tier=${pair%:*}
     case " $tiers " in *" $tier "*) ;; *) continue ;; esac
     if [ -n "$(find "$objects/$tier" -name '*.o' 2>/dev/null | head -1)" ] &&
-      [ -z "$(holds "%${pair#*:}" "$objects/$tier")" ]; then
-      echo "No object of the $tier tier uses ${pair#*:} registers: is it compiled with the right flags?" >&2
+      [ -z "$(holds "${pair#*:}" "$objects/$tier")" ]; then
+      echo "No object of the $tier tier uses ${pair#*:}: is it compiled with the right flags?" >&2
       exit 1
     fi
   done

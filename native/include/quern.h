@@ -13,7 +13,7 @@
 
 #include <stdint.h>
 
-#define QUERN_ABI_VERSION 3
+#define QUERN_ABI_VERSION 4
 
 #if defined(__GNUC__)
 #define QUERN_API __attribute__((visibility("default")))
@@ -33,7 +33,14 @@ enum quern_status {
 };
 
 /* Instruction sets that every kernel is compiled for, in rising order. */
-enum quern_tier { QUERN_SCALAR = 0, QUERN_AVX2 = 1, QUERN_AVX512 = 2, QUERN_AMX = 3, QUERN_TIERS = 4 };
+enum quern_tier {
+    QUERN_SCALAR = 0,
+    QUERN_AVX2 = 1,
+    QUERN_AVX512 = 2,
+    QUERN_AVX512_BF16 = 3,
+    QUERN_AMX = 4,
+    QUERN_TIERS = 5
+};
 
 /* quern_record.flags */
 enum quern_flag {
@@ -188,7 +195,7 @@ QUERN_API int32_t quern_cpu_tier(void);
 /* Why not a higher one: a sentence; never null, static. */
 QUERN_API const char *quern_cpu_explanation(void);
 
-/* "scalar", "avx2", "avx512", "amx"; null for another number. */
+/* "scalar", "avx2", "avx512", "avx512_bf16", "amx"; null for another number. */
 QUERN_API const char *quern_tier_name(int32_t tier);
 
 /* Whether the tier computes rightly on the calling thread: runs a small self-test of it. */
@@ -256,8 +263,8 @@ QUERN_API const char *quern_error_message(void);
  *   i0 M  i1 N  i2 K  i3 stride of a  i4 stride of b  i5 stride of out  i6 quern_matmul_flag
  *   K = 0 gives the bias, or zero.                   split by tiles of out
  * matmul_bf16              as matmul_f32, of a and b rounded to BF16 (nearest, ties to even) and
- *   summed up as floats; denormals may count as zero. Up to 8 rows are bound by reading b, and not
- *   rounded.
+ *   summed up as floats. Denormals may count as zero, and sums are rounded to the nearest, ties to
+ *   even, whatever mode the thread has set. Up to 8 rows are bound by reading b, and not rounded.
  * column_sum_f32           out[c] += sum over n of x[n,c], rows added in order
  *   p0 out [C]  p1 x [N,C]   i0 N  i1 C              split by channels
  *

@@ -21,7 +21,7 @@
 #endif
 
 /* Why the machine allows no higher tier. */
-enum reason { HIGHEST, NOT_BUILT, NO_AVX2, NO_YMM, NO_AVX512, NO_ZMM, NO_AMX, NO_TILES };
+enum reason { HIGHEST, NOT_BUILT, NO_AVX2, NO_YMM, NO_AVX512, NO_ZMM, NO_DOTS, NO_AMX, NO_TILES };
 
 typedef struct machine {
     int32_t tier;
@@ -88,14 +88,22 @@ static machine machine_of_cpu(void) {
     if ((saved & XCR0_ZMM) != XCR0_ZMM) {
         return (machine){QUERN_AVX2, NO_ZMM};
     }
-    /* Leaf 7 edx: bit 22 AMX-BF16, 24 AMX-TILE. Subleaf 1 eax: bit 5 AVX512_BF16. */
-    const uint32_t amx = (1u << 22) | (1u << 24);
+    /*
+     * Leaf 7 ecx: bit 11 AVX512_VNNI; edx: 22 AMX-BF16, 24 AMX-TILE, 25 AMX-INT8. Subleaf 1 eax: bit 5
+     * AVX512_BF16.
+     */
+    const uint32_t vnni = 1u << 11;
+    const uint32_t amx = (1u << 22) | (1u << 24) | (1u << 25);
+    const int has_vnni = (c & vnni) != 0;
     const int has_tiles = (d & amx) == amx;
-    if (!has_tiles || !__get_cpuid_count(7, 1, &a, &b, &c, &d) || (a & (1u << 5)) == 0) {
-        return (machine){QUERN_AVX512, NO_AMX};
+    if (!has_vnni || !__get_cpuid_count(7, 1, &a, &b, &c, &d) || (a & (1u << 5)) == 0) {
+        return (machine){QUERN_AVX512, NO_DOTS};
+    }
+    if (!has_tiles) {
+        return (machine){QUERN_AVX512_BF16, NO_AMX};
     }
     if ((saved & XCR0_TILES) != XCR0_TILES || !tiles_are_permitted()) {
-        return (machine){QUERN_AVX512, NO_TILES};
+        return (machine){QUERN_AVX512_BF16, NO_TILES};
     }
     return (machine){QUERN_AMX, HIGHEST};
 #endif
@@ -156,13 +164,14 @@ int32_t quern_cpu_tier(void) {
         [NO_YMM] = prefix "The operating system does not save the CPU's AVX registers.",           \
         [NO_AVX512] = prefix "The CPU has no AVX-512 (F, BW, DQ and VL).",                         \
         [NO_ZMM] = prefix "The operating system does not save the CPU's AVX-512 registers.",       \
-        [NO_AMX] = prefix "The CPU has no AMX for BF16.",                                          \
+        [NO_DOTS] = prefix "The CPU has no AVX512_BF16 with AVX512_VNNI.",                         \
+        [NO_AMX] = prefix "The CPU has no AMX for BF16 and INT8.",                                 \
         [NO_TILES] = prefix "The operating system does not save the CPU's AMX tiles.",             \
     }
 
 static const char *const reasons[] = REASONS("");
 static const char *const reasons_bad_cap[] =
-    REASONS("QUERN_MAX_ISA is not one of scalar, avx2, avx512, amx and counts for nothing. ");
+    REASONS("QUERN_MAX_ISA is not one of scalar, avx2, avx512, avx512_bf16, amx and counts for nothing. ");
 
 const char *quern_cpu_explanation(void) {
     machine found = detect();
@@ -178,7 +187,9 @@ const char *quern_cpu_explanation(void) {
         return "QUERN_MAX_ISA=scalar forbids a higher tier.";
     case QUERN_AVX2:
         return "QUERN_MAX_ISA=avx2 forbids a higher tier.";
-    default:
+    case QUERN_AVX512:
         return "QUERN_MAX_ISA=avx512 forbids a higher tier.";
+    default:
+        return "QUERN_MAX_ISA=avx512_bf16 forbids a higher tier.";
     }
 }

@@ -16,7 +16,8 @@ static quern_arithmetic_loop *arithmetic_loop(int32_t tier) {
 #endif
 #ifdef QUERN_HAVE_avx512
     case QUERN_AVX512:
-    case QUERN_AMX: /* tiles do no F32 */
+    case QUERN_AVX512_BF16: /* the products of these are not of F32 */
+    case QUERN_AMX:
         return quern_arithmetic_loop__avx512;
 #endif
     default:
@@ -34,7 +35,8 @@ static quern_reading_loop *reading_loop(int32_t tier) {
 #endif
 #ifdef QUERN_HAVE_avx512
     case QUERN_AVX512:
-    case QUERN_AMX: /* tiles do no F32 */
+    case QUERN_AVX512_BF16: /* the products of these are not of F32 */
+    case QUERN_AMX:
         return quern_reading_loop__avx512;
 #endif
     default:

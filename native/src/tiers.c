@@ -37,6 +37,9 @@ static quern_function *const avx512_functions[QUERN_KERNELS] = {
 };
 #endif
 
+#ifdef QUERN_HAVE_avx512_bf16
+quern_function quern_matmul_bf16__avx512_bf16;
+#endif
 #ifdef QUERN_HAVE_amx
 quern_function quern_matmul_bf16__amx;
 #endif
@@ -47,7 +50,8 @@ static const char *const kernel_names[QUERN_KERNELS] = {
 #undef QUERN_KERNEL
 };
 
-static const char *const tier_names[QUERN_TIERS] = {"scalar", "avx2", "avx512", "amx"};
+static const char *const tier_names[QUERN_TIERS] = {"scalar", "avx2", "avx512", "avx512_bf16",
+                                                      "amx"};
 
 quern_function *quern_function_of(int32_t tier, int32_t kernel) {
     if (kernel < 0 || kernel >= QUERN_KERNELS) {
@@ -64,8 +68,14 @@ quern_function *quern_function_of(int32_t tier, int32_t kernel) {
     case QUERN_AVX512:
         return avx512_functions[kernel];
 #endif
+#ifdef QUERN_HAVE_avx512_bf16
+    /* Dot products serve those of BF16 alone; for the rest it is avx512. */
+    case QUERN_AVX512_BF16:
+        return kernel == QUERN_KERNEL_matmul_bf16 ? quern_matmul_bf16__avx512_bf16
+                                                  : avx512_functions[kernel];
+#endif
 #ifdef QUERN_HAVE_amx
-    /* Tiles serve products of BF16 alone; for the rest it is the tier below. */
+    /* Tiles serve products of BF16 alone; for the rest it is avx512. */
     case QUERN_AMX:
         return kernel == QUERN_KERNEL_matmul_bf16 ? quern_matmul_bf16__amx : avx512_functions[kernel];
 #endif

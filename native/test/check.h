@@ -138,13 +138,21 @@ CHECK_UNUSED static int check_has_tier(int tier) {
             return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                    __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
 #endif
+#if defined(QUERN_HAVE_avx512_bf16) && defined(QUERN_EMULATE_AVX512)
+        case QUERN_AVX512_BF16:
+            return check_has_tier(QUERN_AVX512);
+#elif defined(QUERN_HAVE_avx512_bf16)
+        case QUERN_AVX512_BF16:
+            return check_has_tier(QUERN_AVX512) && __builtin_cpu_supports("avx512bf16") &&
+                   __builtin_cpu_supports("avx512vnni");
+#endif
 #if defined(QUERN_HAVE_amx) && defined(QUERN_EMULATE_AVX512)
         case QUERN_AMX:
             return check_has_tier(QUERN_AVX512);
 #elif defined(QUERN_HAVE_amx)
         /* No builtin knows tiles, nor whether the system permits them; the self-test uses them. */
         case QUERN_AMX:
-            return check_has_tier(QUERN_AVX512) && quern_tier_usable(tier);
+            return check_has_tier(QUERN_AVX512_BF16) && quern_tier_usable(tier);
 #endif
         default:
             return 0;
@@ -152,7 +160,7 @@ CHECK_UNUSED static int check_has_tier(int tier) {
 }
 
 static const char *const check_tier_names[QUERN_TIERS] CHECK_UNUSED = {"scalar", "avx2", "avx512",
-                                                                      "amx"};
+                                                                      "avx512_bf16", "amx"};
 
 /* Most workers that check_run takes. */
 #define CHECK_PARTS 8

@@ -27,12 +27,14 @@ int main(void) {
     capped(NULL, highest, why);
     capped("", highest, why);
     capped("amx", highest, why);
+    capped("avx512_bf16", highest < QUERN_AVX512_BF16 ? highest : QUERN_AVX512_BF16,
+           highest > QUERN_AVX512_BF16 ? "QUERN_MAX_ISA=avx512_bf16 forbids" : why);
     capped("avx512", highest < QUERN_AVX512 ? highest : QUERN_AVX512,
            highest > QUERN_AVX512 ? "QUERN_MAX_ISA=avx512 forbids" : why);
     capped("avx2", highest < QUERN_AVX2 ? highest : QUERN_AVX2,
            highest > QUERN_AVX2 ? "QUERN_MAX_ISA=avx2 forbids" : why);
     capped("scalar", QUERN_SCALAR, highest > QUERN_SCALAR ? "QUERN_MAX_ISA=scalar forbids" : why);
-    capped("AVX", highest, "QUERN_MAX_ISA is not one of scalar, avx2, avx512, amx");
+    capped("AVX", highest, "QUERN_MAX_ISA is not one of scalar, avx2, avx512, avx512_bf16, amx");
 
     for (int32_t tier = -1; tier <= QUERN_TIERS; tier++) {
         int known = tier >= 0 && tier < QUERN_TIERS;
@@ -53,6 +55,9 @@ int main(void) {
           "avx2 " #name);                                                                   \
     CHECK(!check_has_tier(QUERN_AVX512) || quern_function_of(QUERN_AVX512, QUERN_KERNEL_##name), \
           "avx512 " #name);                                                                 \
+    CHECK(!check_has_tier(QUERN_AVX512_BF16) ||                                             \
+              quern_function_of(QUERN_AVX512_BF16, QUERN_KERNEL_##name),                    \
+          "avx512_bf16 " #name);                                                            \
     CHECK(!check_has_tier(QUERN_AMX) || quern_function_of(QUERN_AMX, QUERN_KERNEL_##name),  \
           "amx " #name);
 #include "kernels.def"

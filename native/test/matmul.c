@@ -169,6 +169,31 @@ static void check_exact(int32_t kernel) {
     check_free(0);
 }
 
+/* What is no number, or infinite, stays so in its row alone; denormals count as themselves or as zero. */
+static void check_special(int32_t kernel) {
+    enum { M = 15, N = 33, K = 35 };
+    float *a = check_floats(M * K), *b = check_floats(K * N), *out = check_floats(M * N);
+    for (int i = 0; i < M * K; i++) a[i] = i / K == 11 ? 0x1p-130f : 1;
+    for (int i = 0; i < K * N; i++) b[i] = 1;
+    a[3 * K + 34] = NAN;
+    a[5 * K + 7] = INFINITY;
+    quern_record record = {.pointers = {out, a, b}, .integers = {M, N, K, K, N, N, 0}};
+    for (int tier = 0; tier < QUERN_TIERS; tier++) {
+        if (!check_has_tier(tier)) continue;
+        check_run(kernel, tier, &record, 2);
+        for (int i = 0; i < M * N; i++) {
+            const float x = out[i];
+            const int row = i / N;
+            CHECK(row == 3    ? isnan(x)
+                  : row == 5  ? isinf(x) && x > 0
+                  : row == 11 ? x == K * 0x1p-130f || x == 0
+                              : x == K,
+                  "%s [%d][%d] = %g", check_tier_names[tier], row, i % N, (double)x);
+        }
+    }
+    check_free(0);
+}
+
 static void check_cancel(int32_t kernel) {
     float *x = check_random(64 * 64, 1), *out = check_floats(64 * 64);
     quern_step step = {.cancel = 1};
@@ -211,16 +236,19 @@ static void check_kernel(int32_t kernel) {
         check_assigned(kernel, m, 531);
     }
     check_exact(kernel);
+    check_special(kernel);
     check_cancel(kernel);
 }
 
 int main(void) {
     check_kernel(QUERN_KERNEL_matmul_f32);
     check_kernel(QUERN_KERNEL_matmul_bf16);
-    /* Beyond a block of tiles. */
+    /* Beyond a block of tiles, or of pairs. */
     for (int64_t flags = 0; flags < 16; flags += 5) {
         check_case(&(matmul_case){531, 49, 70, flags, 1, 1, QUERN_KERNEL_matmul_bf16});
         check_case(&(matmul_case){33, 1061, 65, flags, 0, 0, QUERN_KERNEL_matmul_bf16});
+        check_case(&(matmul_case){353, 39, 33, flags, 0, 2, QUERN_KERNEL_matmul_bf16});
+        check_case(&(matmul_case){19, 2089, 37, flags, 1, 0, QUERN_KERNEL_matmul_bf16});
     }
     return check_result();
 }

@@ -4,9 +4,9 @@
  * first-level cache, and the packed blocks of a and b in the second-level one. Of two tiles of a and
  * two of b, each is used twice: a product for every load.
  */
-#include "amx/pack.h"
+#include "amx/tiles.h"
 #include "matmul/few_rows.h"
-#include "matmul/operand.h"
+#include "matmul/pairs.h"
 #include "matmul/region.h"
 
 /* Rows, and columns, of the four tiles. */
@@ -29,7 +29,7 @@ int32_t quern_matmul_bf16__avx512(const quern_record *record, int32_t part, int3
 
 /*
  * A block of an operand as panels of two tiles' lines, each step by step: panel, step, tile. along and
- * turned as in pack_tile.
+ * turned as in pack_lines.
  */
 QUERN_INLINE void pack_panels(uint16_t *packed, const quern_operand *x, const int along,
                               const int turned, int64_t others, int64_t depth) {
@@ -42,9 +42,9 @@ QUERN_INLINE void pack_panels(uint16_t *packed, const quern_operand *x, const in
                 if (first < others) {
                     quern_operand at = *x;
                     at.from = operand_at(x->from, first * other + k * next, x->stored);
-                    pack_tile(packed, &at, along, turned,
-                              quern_min(others - first, QUERN_TILE_LINES),
-                              quern_min(depth - k, QUERN_TILE_DEPTH));
+                    pack_lines(packed, QUERN_PAIRS, QUERN_TILE_LINES, &at, along, turned,
+                               quern_min(others - first, QUERN_TILE_LINES),
+                               quern_min(depth - k, QUERN_TILE_DEPTH));
                 }
                 packed += TILE;
             }

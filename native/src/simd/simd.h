@@ -14,16 +14,18 @@
 #include <math.h>
 #include <string.h>
 
-#if (defined(QUERN_ISA_avx512) || defined(QUERN_ISA_amx)) && defined(__AVX512F__)
+#if defined(QUERN_ISA_avx512) || defined(QUERN_ISA_avx512_bf16) || defined(QUERN_ISA_amx)
+#if defined(__AVX512F__)
 #include "simd/simd_avx512.h"
-#elif defined(QUERN_ISA_avx512) || defined(QUERN_ISA_amx)
+#else
 #include "simd/simd_emulated.h"
+#endif
 #elif defined(QUERN_ISA_avx2)
 #include "simd/simd_avx2.h"
 #elif defined(QUERN_ISA_scalar)
 #include "simd/simd_scalar.h"
 #else
-#error "compile kernels with -DQUERN_ISA_scalar=1, or _avx2, _avx512, _amx"
+#error "compile kernels with -DQUERN_ISA_scalar=1, or _avx2, _avx512, _avx512_bf16, _amx"
 #endif
 
 /*

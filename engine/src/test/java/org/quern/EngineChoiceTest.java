@@ -159,7 +159,8 @@ class EngineChoiceTest {
         .hasMessage("There is no backend named cuda; choose native or vector.");
     assertThatThrownBy(() -> Engine.open(options.withMaximumTier("avx1024")))
         .isInstanceOf(ExecutionException.class)
-        .hasMessage("There is no instruction set avx1024; choose scalar, avx2, avx512 or amx.");
+        .hasMessage(
+            "There is no instruction set avx1024; choose scalar, avx2, avx512, avx512_bf16 or amx.");
     for (int threads : new int[] {-1, 0, 1025}) {
       assertThatThrownBy(() -> Engine.open(options.withThreads(threads)))
           .isInstanceOf(ExecutionException.class)

@@ -23,7 +23,8 @@ final class EngineMixin {
   @Option(
       names = "--max-isa",
       paramLabel = "TIER",
-      description = "Highest instruction set: scalar, avx2, avx512 or amx (QUERN_MAX_ISA).")
+      description =
+          "Highest instruction set: scalar, avx2, avx512, avx512_bf16 or amx (QUERN_MAX_ISA).")
   private @Nullable String maximumTier;
 
   @Option(

@@ -528,7 +528,7 @@ public final class quern_h {
 
   /** {@code QUERN_ABI_VERSION}. */
   public static int QUERN_ABI_VERSION() {
-    return 3;
+    return 4;
   }
 
   /** A label that counts for nothing. */
@@ -585,13 +585,18 @@ public final class quern_h {
   }
 
   /** {@code enum quern_tier}. */
-  public static int QUERN_AMX() {
+  public static int QUERN_AVX512_BF16() {
     return 3;
   }
 
   /** {@code enum quern_tier}. */
-  public static int QUERN_TIERS() {
+  public static int QUERN_AMX() {
     return 4;
+  }
+
+  /** {@code enum quern_tier}. */
+  public static int QUERN_TIERS() {
+    return 5;
   }
 
   /** {@code enum quern_flag}: All workers meet after this record. */

@@ -49,11 +49,12 @@ class LibquernTest {
 
   @Test
   void namesItsTiers() {
-    assertThat(List.of("scalar", "avx2", "avx512", "amx"))
+    assertThat(List.of("scalar", "avx2", "avx512", "avx512_bf16", "amx"))
         .containsExactly(
             quern.quern_tier_name(quern_h.QUERN_SCALAR()).getString(0),
             quern.quern_tier_name(quern_h.QUERN_AVX2()).getString(0),
             quern.quern_tier_name(quern_h.QUERN_AVX512()).getString(0),
+            quern.quern_tier_name(quern_h.QUERN_AVX512_BF16()).getString(0),
             quern.quern_tier_name(quern_h.QUERN_AMX()).getString(0));
     assertThat(quern.quern_tier_name(quern_h.QUERN_TIERS())).isEqualTo(MemorySegment.NULL);
     assertThat(quern.quern_cpu_tier()).isBetween(0, quern_h.QUERN_TIERS() - 1);

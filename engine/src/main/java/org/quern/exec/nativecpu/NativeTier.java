@@ -12,11 +12,14 @@ public enum NativeTier {
   AVX2,
   /** 512-bit vectors. */
   AVX512,
+  /** Dot products of pairs of BF16; all else as {@link #AVX512}. */
+  AVX512_BF16,
   /** Tiles for products of BF16; all else as {@link #AVX512}. */
   AMX;
 
   /**
-   * The name that is used in settings: {@code scalar}, {@code avx2}, {@code avx512}, {@code amx}.
+   * The name that is used in settings: {@code scalar}, {@code avx2}, {@code avx512}, {@code
+   * avx512_bf16}, {@code amx}.
    */
   public String text() {
     return name().toLowerCase(Locale.ROOT);
@@ -29,6 +32,8 @@ public enum NativeTier {
         .findFirst()
         .orElseThrow(() ->
             new ExecutionException(
-                "There is no instruction set " + text + "; choose scalar, avx2, avx512 or amx."));
+                "There is no instruction set "
+                    + text
+                    + "; choose scalar, avx2, avx512, avx512_bf16 or amx."));
   }
 }

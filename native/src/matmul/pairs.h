@@ -1,14 +1,14 @@
 /*
- * Operands of AMX's products, from floats or stored BF16. Both kinds of tile are made of lines of 16
- * pairs of BF16, a pair being two neighbours in k:
+ * Operands of BF16 products, from floats or stored BF16, as instructions want them: in lines of 16
+ * pairs, a pair being two neighbours in k. A panel of a has a line for each row, one of b for each pair:
  *   a's: line i, pair p: a[i][2p], a[i][2p + 1]      b's: line p, pair j: b[2p][j], b[2p + 1][j]
  * so a matrix given one way round is read straight into lines, and the other way round read into the
- * other kind of tile, which is then transposed.
+ * other kind of lines, of which 16 are then transposed.
  */
-#ifndef QUERN_AMX_PACK_H
-#define QUERN_AMX_PACK_H
+#ifndef QUERN_PAIRS_H
+#define QUERN_PAIRS_H
 
-#include "amx/tiles.h"
+#include "matmul/operand.h"
 
 #if defined(__AVX512BF16__)
 #include <immintrin.h>
@@ -102,13 +102,17 @@ QUERN_INLINE void transpose_16(vint x[16]) {
     }
 }
 
+/* Pairs in a line, and the elements they are: a step of depth. */
+#define QUERN_PAIRS 16
+#define QUERN_PAIR_STEP 32
+
 /*
- * Packs a tile from the matrix at x, of which `others` <= 16 rows of a, or columns of b, and `depth` <=
- * 32 steps of k count; the rest is zero, and not read. along: whether k runs along x's rows (a as it
- * is, b transposed). turned: whether x is transposed.
+ * Packs the first `lines` <= 16 lines, `apart` pairs from each other, of a step of the matrix at x, of
+ * which `others` <= 16 rows of a, or columns of b, and `depth` steps of k count; the rest is zero, and not
+ * read. along: whether k runs along x's rows (a as it is, b transposed). turned: whether x is transposed.
  */
-QUERN_INLINE void pack_tile(uint16_t *to, const quern_operand *x, const int along, const int turned,
-                            int64_t others, int64_t depth) {
+QUERN_INLINE void pack_lines(uint16_t *to, const int64_t apart, const int lines, const quern_operand *x,
+                             const int along, const int turned, int64_t others, int64_t depth) {
     vint line[16];
 #pragma GCC unroll 16
     for (int i = 0; i < 16; i++) {
@@ -118,7 +122,7 @@ QUERN_INLINE void pack_tile(uint16_t *to, const quern_operand *x, const int alon
     }
     if (turned) transpose_16(line);
 #pragma GCC unroll 16
-    for (int i = 0; i < 16; i++) vi_store((int32_t *)(to + i * QUERN_TILE_DEPTH), line[i]);
+    for (int i = 0; i < lines; i++) vi_store((int32_t *)to + i * apart, line[i]);
 }
 
 #endif

@@ -1,0 +1,236 @@
+/*
+ * matmul_bf16 on vdpbf16ps, which adds the products of 32 pairs of BF16 to 16 sums. The blocking is
+ * Goto's, as in matmul/matmul.c, with a pair of neighbours in k in the place of a float: of 32 registers
+ * 28 hold sums, two b and one an element pair of a. A panel of b (BLOCK_DEPTH by 32, 24 KiB) stays in the
+ * first-level cache, the block of a in the second-level one.
+ */
+#include "matmul/few_rows.h"
+#include "matmul/pairs.h"
+#include "matmul/region.h"
+#include "simd/dot.h"
+
+#define TILE_ROWS 14
+#define TILE_VECTORS 2
+#define TILE_COLUMNS (TILE_VECTORS * QUERN_LANES)
+
+/* At most, in whole steps of pairs. */
+#define BLOCK_DEPTH 384
+#define BLOCK_ROWS (24 * TILE_ROWS)
+#define BLOCK_COLUMNS 2048
+
+/* Steps of an element that take as long as packing one: an estimate, from 32 to 64 steps a cycle. */
+#define STEPS_PACKED 48
+
+_Static_assert(BLOCK_DEPTH * (BLOCK_ROWS + BLOCK_COLUMNS) * 2 <= QUERN_WORK_BYTES,
+               "packed blocks fit into a worker's scratch memory");
+_Static_assert(BLOCK_DEPTH % QUERN_PAIR_STEP == 0, "blocks are made of whole steps");
+_Static_assert(BLOCK_COLUMNS % TILE_COLUMNS == 0, "blocks are made of whole panels");
+
+/* Few rows are bound by reading b; the tier below does them. */
+int32_t quern_matmul_bf16__avx512(const quern_record *record, int32_t part, int32_t parts);
+
+/* What a tile is called with; the same for all tiles of a block but for a, b, c and bias. */
+typedef struct tile_call {
+    const int32_t *a;
+    const int32_t *b;
+    float *c;
+    const float *bias;
+    int64_t c_stride;
+    int64_t pairs;
+    int64_t columns;
+    int add;
+} tile_call;
+
+/*
+ * One tile of c: rows and vectors are constants wherever this is inlined, so the sums stay in registers.
+ * Each is summed over pairs in rising order, starting from zero, wherever it stands in a tile.
+ */
+QUERN_INLINE void tile(const tile_call *call, const int rows, const int vectors) {
+    const int32_t *a = call->a;
+    const int32_t *b = call->b;
+    float *c = call->c;
+    const int64_t c_stride = call->c_stride;
+    vfloat sum[TILE_ROWS][TILE_VECTORS];
+#pragma GCC unroll 16
+    for (int i = 0; i < rows; i++) {
+        __builtin_prefetch(c + i * c_stride, 1);
+#pragma GCC unroll 2
+        for (int v = 0; v < vectors; v++) sum[i][v] = v_zero();
+    }
+    for (int64_t left = call->pairs; left > 0; left -= QUERN_PAIRS) {
+        const int64_t count = quern_min(left, QUERN_PAIRS);
+        for (int64_t p = 0; p < count; p++) {
+            vint row[TILE_VECTORS];
+#pragma GCC unroll 2
+            for (int v = 0; v < vectors; v++) row[v] = vi_load(b + v * QUERN_LANES);
+#pragma GCC unroll 16
+            for (int i = 0; i < rows; i++) {
+                const vint factor = vi_splat(a[i * QUERN_PAIRS + p]);
+#pragma GCC unroll 2
+                for (int v = 0; v < vectors; v++) sum[i][v] = v_dot_bf16(sum[i][v], factor, row[v]);
+            }
+            b += TILE_COLUMNS;
+        }
+        a += TILE_ROWS * QUERN_PAIRS;
+    }
+#pragma GCC unroll 2
+    for (int v = 0; v < vectors; v++) {
+        const int64_t n = call->columns - v * QUERN_LANES;
+        const vfloat bias = call->bias ? v_load_first(call->bias + v * QUERN_LANES, n) : v_zero();
+        float *to = c + v * QUERN_LANES;
+#pragma GCC unroll 16
+        for (int i = 0; i < rows; i++) {
+            vfloat x = call->bias ? sum[i][v] + bias : sum[i][v];
+            if (n >= QUERN_LANES) {
+                v_store(to + i * c_stride, call->add ? v_load(to + i * c_stride) + x : x);
+            } else {
+                if (call->add) x = v_load_first(to + i * c_stride, n) + x;
+                v_store_first(to + i * c_stride, x, n);
+            }
+        }
+    }
+}
+
+typedef void tile_function(const tile_call *call);
+
+typedef struct tile_entry {
+    int64_t rows;
+    /* By vectors - 1. */
+    tile_function *functions[TILE_VECTORS];
+} tile_entry;
+
+#define TILE(rows)                                                              \
+    static void tile_##rows##_1(const tile_call *call) { tile(call, rows, 1); } \
+    static void tile_##rows##_2(const tile_call *call) { tile(call, rows, 2); }
+#define TILE_ENTRY(rows)                    \
+    {                                       \
+        rows, { tile_##rows##_1, tile_##rows##_2 } \
+    }
+
+/* In falling order of rows: the last rows of a panel are made of the largest that fit. */
+TILE(1)
+TILE(2)
+TILE(4)
+TILE(8)
+TILE(14)
+static const tile_entry tiles[] = {TILE_ENTRY(14), TILE_ENTRY(8), TILE_ENTRY(4), TILE_ENTRY(2),
+                                   TILE_ENTRY(1)};
+
+/* c (+)= a b + bias of packed blocks; `steps` of pairs are packed, of which the first `pairs` count. */
+static void multiply(float *c, int64_t c_stride, const uint16_t *a, const uint16_t *b, const float *bias,
+                     int add, int64_t rows, int64_t columns, int64_t steps, int64_t pairs) {
+    tile_call call = {.c_stride = c_stride, .pairs = pairs, .add = add};
+    for (int64_t j = 0; j < columns; j += TILE_COLUMNS) {
+        call.columns = quern_min(columns - j, TILE_COLUMNS);
+        call.b = (const int32_t *)b + j * steps * QUERN_PAIRS;
+        call.bias = bias ? bias + j : NULL;
+        const int vectors = call.columns > QUERN_LANES ? 2 : 1;
+        for (int64_t i = 0; i < rows; i += TILE_ROWS) {
+            call.a = (const int32_t *)a + i * steps * QUERN_PAIRS;
+            const int64_t last = quern_min(rows, i + TILE_ROWS);
+            int64_t done = i;
+            for (const tile_entry *entry = tiles; done < last; entry++) {
+                for (; done + entry->rows <= last; done += entry->rows) {
+                    call.c = c + done * c_stride + j;
+                    entry->functions[vectors - 1](&call);
+                    call.a += entry->rows * QUERN_PAIRS;
+                }
+            }
+        }
+    }
+}
+
+/* Panels of TILE_ROWS lines, step by step. */
+QUERN_INLINE void pack_a(uint16_t *packed, const quern_operand *a, const int transposed, int64_t rows,
+                         int64_t depth) {
+    const int64_t row = transposed ? 1 : a->stride;
+    const int64_t next = transposed ? a->stride : 1;
+    for (int64_t i = 0; i < rows; i += TILE_ROWS) {
+        for (int64_t k = 0; k < depth; k += QUERN_PAIR_STEP) {
+            quern_operand at = *a;
+            at.from = operand_at(a->from, i * row + k * next, a->stored);
+            pack_lines(packed, QUERN_PAIRS, TILE_ROWS, &at, !transposed, transposed,
+                       quern_min(rows - i, TILE_ROWS), quern_min(depth - k, QUERN_PAIR_STEP));
+            packed += TILE_ROWS * QUERN_PAIR_STEP;
+        }
+    }
+}
+
+/* Panels of TILE_COLUMNS pairs a line, pair by pair. */
+QUERN_INLINE void pack_b(uint16_t *packed, const quern_operand *b, const int transposed, int64_t columns,
+                         int64_t depth) {
+    const int64_t column = transposed ? b->stride : 1;
+    const int64_t next = transposed ? 1 : b->stride;
+    for (int64_t j = 0; j < columns; j += TILE_COLUMNS) {
+        for (int64_t k = 0; k < depth; k += QUERN_PAIR_STEP) {
+            for (int64_t first = j; first < quern_min(columns, j + TILE_COLUMNS); first += QUERN_LANES) {
+                quern_operand at = *b;
+                at.from = operand_at(b->from, first * column + k * next, b->stored);
+                pack_lines(packed + 2 * (first - j), TILE_COLUMNS, QUERN_PAIRS, &at, transposed, transposed,
+                           quern_min(columns - first, QUERN_LANES), quern_min(depth - k, QUERN_PAIR_STEP));
+            }
+            packed += TILE_COLUMNS * QUERN_PAIR_STEP;
+        }
+    }
+}
+
+/* Blocks of equal depth, in whole steps. */
+static int64_t block_depth(int64_t k) {
+    const int64_t blocks = quern_max(1, (k + BLOCK_DEPTH - 1) / BLOCK_DEPTH);
+    const int64_t depth = (k + blocks - 1) / blocks;
+    return quern_max(1, (depth + QUERN_PAIR_STEP - 1) / QUERN_PAIR_STEP) * QUERN_PAIR_STEP;
+}
+
+QUERN_KERNEL_DEFINE(matmul_bf16) {
+    const int64_t m = record->integers[0];
+    const int64_t n = record->integers[1];
+    const int64_t k = record->integers[2];
+    const int64_t out_stride = record->integers[5];
+    const int64_t flags = record->integers[6];
+    const int a_transposed = (flags & QUERN_TRANSPOSE_A) != 0;
+    const int b_transposed = (flags & QUERN_TRANSPOSE_B) != 0;
+    const int accumulate = (flags & QUERN_ACCUMULATE) != 0 && quern_adds(record, 0);
+    if (m <= QUERN_FEW_ROWS && !(a_transposed && b_transposed)) {
+        return quern_matmul_bf16__avx512(record, part, parts);
+    }
+    float *out = record->pointers[0];
+    const float *bias = record->pointers[3];
+    quern_operand a = {record->pointers[1], record->integers[3], 0};
+    quern_operand b = {record->pointers[2], record->integers[4], (flags & QUERN_STORED_BF16) != 0};
+    const void *a_from = a.from;
+    const void *b_from = b.from;
+    const quern_region own = quern_divide(m, n, TILE_ROWS, TILE_COLUMNS, STEPS_PACKED, part, parts);
+    uint16_t *packed_a = (uint16_t *)quern_work(record, part);
+    uint16_t *packed_b = packed_a + BLOCK_ROWS * BLOCK_DEPTH;
+    const int64_t deep = block_depth(k);
+    for (int64_t j = own.columns.first; j < own.columns.last; j += BLOCK_COLUMNS) {
+        const int64_t columns = quern_min(own.columns.last - j, BLOCK_COLUMNS);
+        /* Once even where K is 0: the bias, or zero, is still to be written. */
+        int64_t p = 0;
+        do {
+            if (quern_cancelled(record)) return QUERN_CANCELLED;
+            const int64_t depth = quern_min(k - p, deep);
+            const int64_t steps = (depth + QUERN_PAIR_STEP - 1) / QUERN_PAIR_STEP;
+            b.from = operand_at(b_from, b_transposed ? j * b.stride + p : p * b.stride + j, b.stored);
+            if (b_transposed) {
+                pack_b(packed_b, &b, 1, columns, depth);
+            } else {
+                pack_b(packed_b, &b, 0, columns, depth);
+            }
+            for (int64_t i = own.rows.first; i < own.rows.last; i += BLOCK_ROWS) {
+                const int64_t rows = quern_min(own.rows.last - i, BLOCK_ROWS);
+                a.from = operand_at(a_from, a_transposed ? p * a.stride + i : i * a.stride + p, a.stored);
+                if (a_transposed) {
+                    pack_a(packed_a, &a, 1, rows, depth);
+                } else {
+                    pack_a(packed_a, &a, 0, rows, depth);
+                }
+                multiply(out + i * out_stride + j, out_stride, packed_a, packed_b,
+                         bias && p == 0 ? bias + j : NULL, accumulate || p > 0, rows, columns, steps,
+                         (depth + 1) / 2);
+            }
+            p += deep;
+        } while (p < k);
+    }
+    return QUERN_OK;
+}
