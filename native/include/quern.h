@@ -4,7 +4,7 @@
  *
  * Shapes: B batch, T time, C channels, H heads, G key/value heads, D head size, V vocabulary,
  * N rows (B*T unless said otherwise). Tensors are row-major and contiguous unless a stride, counted
- * in elements, is given. Pointers are aligned to 4 bytes at least; operands do not overlap unless
+ * in elements, is given. Pointers are aligned to their elements at least; operands do not overlap unless
  * the contract says "in place". Parameters' gradients are added to (+=), but for the first record to
  * contribute to one (quern_record.assigned); everything else is assigned (=).
  */
@@ -58,7 +58,9 @@ enum quern_matmul_flag {
     QUERN_TRANSPOSE_B = 2,
     QUERN_ACCUMULATE = 4,
     /* b is stored as BF16, the upper halves of floats. */
-    QUERN_STORED_BF16 = 8
+    QUERN_STORED_BF16 = 8,
+    /* a is stored so. */
+    QUERN_STORED_A_BF16 = 16
 };
 
 /* The function of activation_f32 and gated_activation_f32. */
@@ -264,7 +266,8 @@ QUERN_API const char *quern_error_message(void);
  *   K = 0 gives the bias, or zero.                   split by tiles of out
  * matmul_bf16              as matmul_f32, of a and b rounded to BF16 (nearest, ties to even) and
  *   summed up as floats. Denormals may count as zero, and sums are rounded to the nearest, ties to
- *   even, whatever mode the thread has set. Up to 8 rows are bound by reading b, and not rounded.
+ *   even, whatever mode the thread has set. Up to 8 rows are bound by reading b, and not rounded,
+ *   unless a is stored as BF16.
  * column_sum_f32           out[c] += sum over n of x[n,c], rows added in order
  *   p0 out [C]  p1 x [N,C]   i0 N  i1 C              split by channels
  *
@@ -303,7 +306,11 @@ QUERN_API const char *quern_error_message(void);
  *   in place: y = a or y = b
  * dropout_f32              y = x kept / (1 - f0)     p0 y  p1 x   i0 n  i1 stream  f0 probability
  *   element i is kept where random(stream, i) >= f0; its own adjoint; in place: y = x
- * The last six are split by elements, in multiples of 16.
+ * round_f32                y = x rounded to BF16 (nearest, ties to even); NaN stays NaN
+ *   p0 y, BF16  p1 the same numbers as floats, or null  p2 x   i0 n
+ *   in place: p1 = x
+ * widen_bf16               y = x                     p0 y  p1 x, BF16   i0 n
+ * The last eight are split by elements, in multiples of 16.
  *
  * cross_entropy_f32        losses[n] = lse[n] - logits[n, labels[n]], or 0 where ignored
  *   p0 losses [N]  p1 lse [N]  p2 logits [N,V]  p3 labels int32 [N]

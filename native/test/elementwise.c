@@ -189,8 +189,66 @@ static void dropout_case(int64_t n, float probability) {
     check_free(0);
 }
 
+/* The upper half of the nearest float that has nothing in its lower one, ties to the even one. */
+static uint16_t naive_round(float x) {
+    uint32_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    if (isnan(x)) return (uint16_t)(bits >> 16 | 0x40);
+    const uint32_t below = bits & 0xffff;
+    const uint32_t upper = bits >> 16;
+    return (uint16_t)(upper + (below > 0x8000 || (below == 0x8000 && (upper & 1))));
+}
+
+static float naive_widen(uint16_t x) {
+    const uint32_t bits = (uint32_t)x << 16;
+    float y;
+    memcpy(&y, &bits, sizeof y);
+    return y;
+}
+
+/* Flush at a guard page. */
+static uint16_t *halves(int64_t n) { return (uint16_t *)check_alloc((size_t)(n + n % 2) * 2) + n % 2; }
+
+static void round_case(int64_t n, int kind) {
+    float *x = inputs(n, kind);
+    const uint32_t odd[] = {0x3f808000, 0x3f818000, 0x3f808001, 0x7f7fffff, 0x7f800001, 0xff80ffff, 0x00008001};
+    for (size_t i = 0; i < COUNT(odd) && (int64_t)i < n; i++) memcpy(x + i, odd + i, sizeof *x);
+    output same = output_of(n), in_place = output_from(x, n), wide = output_of(n);
+    uint16_t *y = halves(n), *alone = halves(n);
+    for (int64_t i = 0; i < n; i++) {
+        alone[i] = naive_round(x[i]);
+        expect(&same, i, naive_widen(alone[i]), 0);
+        expect(&in_place, i, naive_widen(alone[i]), 0);
+        expect(&wide, i, naive_widen(alone[i]), 0);
+    }
+    quern_record record = {.pointers = {y, NULL, x}, .integers = {n}};
+    for (int tier = 0; tier < QUERN_TIERS; tier++) {
+        if (!check_has_tier(tier)) continue;
+        for (int32_t parts = 1; parts <= MOST_PARTS; parts++) {
+            memset(y, 0xff, (size_t)n * sizeof *y);
+            CHECK(check_run(QUERN_KERNEL_round_f32, tier, &record, parts) == QUERN_OK, "status");
+            CHECK(memcmp(y, alone, (size_t)n * sizeof *y) == 0, "%s round %lld, %d parts",
+                  check_tier_names[tier], (long long)n, parts);
+        }
+    }
+    record.pointers[1] = same.p;
+    check_kernel_runs("round", QUERN_KERNEL_round_f32, &record, &same, 1, 0);
+    record.pointers[1] = record.pointers[2] = in_place.p;
+    check_kernel_runs("round", QUERN_KERNEL_round_f32, &record, &in_place, 1, 0);
+    CHECK(memcmp(y, alone, (size_t)n * sizeof *y) == 0, "rounded in place");
+    record = (quern_record){.pointers = {wide.p, alone}, .integers = {n}};
+    check_kernel_runs("widen", QUERN_KERNEL_widen_bf16, &record, &wide, 1, 0);
+    free_outputs(&same, 1);
+    free_outputs(&in_place, 1);
+    free_outputs(&wide, 1);
+    check_free(0);
+}
+
 int main(void) {
     for (size_t i = 0; i < COUNT(sizes); i++) {
+        round_case(sizes[i], FILL_SMALL);
+        round_case(sizes[i], FILL_10000);
+        round_case(sizes[i], FILL_SUBNORMAL);
         for (int64_t activation = QUERN_RELU; activation <= QUERN_SILU; activation++) {
             activation_case(activation, sizes[i], FILL_SMALL);
             activation_case(activation, sizes[i], FILL_80);

@@ -16,6 +16,17 @@ static uint16_t to_bf16(float x) {
     return (uint16_t)((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
 }
 
+/* The floats as BF16, flush at a guard page, to which they are rounded too. */
+static uint16_t *stored_as_bf16(float *x, int64_t size) {
+    uint16_t *stored = check_alloc((size_t)(size + size % 2) * sizeof *stored);
+    stored += size % 2;
+    for (int64_t i = 0; i < size; i++) {
+        stored[i] = to_bf16(x[i]);
+        x[i] = of_bf16(stored[i]);
+    }
+    return stored;
+}
+
 typedef struct matmul_case {
     int64_t m, n, k;
     int64_t flags;
@@ -38,21 +49,15 @@ static void check_case(const matmul_case *c) {
     const int64_t a_stride = a_columns + c->beyond, b_stride = b_columns + c->beyond;
     const int64_t out_stride = c->n + c->beyond;
     const int64_t out_size = storage(c->m, c->n, out_stride);
-    const float *a = check_random(storage(a_rows, a_columns, a_stride), 1);
+    const int64_t a_size = storage(a_rows, a_columns, a_stride);
     const int64_t b_size = storage(b_rows, b_columns, b_stride);
+    float *a = check_random(a_size, 1);
     float *b = check_random(b_size, 1);
-    uint16_t *stored = NULL;
-    if (c->flags & QUERN_STORED_BF16) {
-        stored = check_alloc((size_t)(b_size + b_size % 2) * sizeof *stored);
-        /* Flush at the guard page. */
-        stored += b_size % 2;
-        for (int64_t i = 0; i < b_size; i++) {
-            stored[i] = to_bf16(b[i]);
-            b[i] = of_bf16(stored[i]);
-        }
-    }
+    const int a_stored = (c->flags & QUERN_STORED_A_BF16) != 0;
+    void *left_operand = a_stored ? (void *)stored_as_bf16(a, a_size) : (void *)a;
+    void *right_operand = c->flags & QUERN_STORED_BF16 ? (void *)stored_as_bf16(b, b_size) : (void *)b;
     /* What counts of a and b. */
-    const int few = c->m <= 8 && !(a_transposed && b_transposed);
+    const int few = c->m <= 8 && !(a_transposed && b_transposed) && !a_stored;
     const int rounded = c->kernel == QUERN_KERNEL_matmul_bf16 && !few;
     const float *bias = c->bias ? check_random(c->n, 1) : NULL;
     const float *before = check_random(out_size, 1);
@@ -82,7 +87,7 @@ static void check_case(const matmul_case *c) {
     }
     quern_step step = {0};
     quern_record record = {.step = &step,
-                           .pointers = {out, (void *)a, stored ? (void *)stored : (void *)b, (void *)bias},
+                           .pointers = {out, left_operand, right_operand, (void *)bias},
                            .integers = {c->m, c->n, c->k, a_stride, b_stride, out_stride, c->flags}};
     for (int tier = 0; tier < QUERN_TIERS; tier++) {
         if (!check_has_tier(tier)) continue;
@@ -211,7 +216,7 @@ static void check_cancel(int32_t kernel) {
 static void check_kernel(int32_t kernel) {
     static const int64_t sizes[] = {0, 1, 2, 3, 5, 6, 7, 8, 9, 13, 14, 15, 16, 17, 31, 32, 33, 35, 67, 97};
     const int64_t count = sizeof sizes / sizeof *sizes;
-    for (int64_t flags = 0; flags < 16; flags++) {
+    for (int64_t flags = 0; flags < 32; flags++) {
         for (int bias = 0; bias < 2; bias++) {
             for (int i = 0; i < 40; i++) {
                 matmul_case c = {sizes[check_below(count)], sizes[check_below(count)],
@@ -244,7 +249,7 @@ int main(void) {
     check_kernel(QUERN_KERNEL_matmul_f32);
     check_kernel(QUERN_KERNEL_matmul_bf16);
     /* Beyond a block of tiles, or of pairs. */
-    for (int64_t flags = 0; flags < 16; flags += 5) {
+    for (int64_t flags = 0; flags < 32; flags += 5) {
         check_case(&(matmul_case){531, 49, 70, flags, 1, 1, QUERN_KERNEL_matmul_bf16});
         check_case(&(matmul_case){33, 1061, 65, flags, 0, 0, QUERN_KERNEL_matmul_bf16});
         check_case(&(matmul_case){353, 39, 33, flags, 0, 2, QUERN_KERNEL_matmul_bf16});

@@ -190,12 +190,13 @@ QUERN_KERNEL_DEFINE(matmul_bf16) {
     const int a_transposed = (flags & QUERN_TRANSPOSE_A) != 0;
     const int b_transposed = (flags & QUERN_TRANSPOSE_B) != 0;
     const int accumulate = (flags & QUERN_ACCUMULATE) != 0 && quern_adds(record, 0);
-    if (m <= QUERN_FEW_ROWS && !(a_transposed && b_transposed)) {
+    const int a_stored = (flags & QUERN_STORED_A_BF16) != 0;
+    if (m <= QUERN_FEW_ROWS && !(a_transposed && b_transposed) && !a_stored) {
         return quern_matmul_bf16__avx512(record, part, parts);
     }
     float *out = record->pointers[0];
     const float *bias = record->pointers[3];
-    quern_operand a = {record->pointers[1], record->integers[3], 0};
+    quern_operand a = {record->pointers[1], record->integers[3], a_stored};
     quern_operand b = {record->pointers[2], record->integers[4], (flags & QUERN_STORED_BF16) != 0};
     const void *a_from = a.from;
     const void *b_from = b.from;

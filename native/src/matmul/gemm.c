@@ -237,26 +237,49 @@ QUERN_INLINE void pack_transposed(float *packed, const int panel, const void *x,
     }
 }
 
-void quern_pack_a(float *packed, const float *a, int64_t stride, int transposed, int64_t rows,
-                  int64_t depth) {
+/* The next QUERN_TILE_ROWS elements of BF16; what lies behind them may be written over. */
+QUERN_INLINE void widen_tile_rows(float *packed, const void *a, int64_t at) {
+#pragma GCC unroll 4
+    for (int r = 0; r < QUERN_TILE_ROWS; r += QUERN_LANES) {
+        v_store(packed + r, operand_load_first(a, at + r, QUERN_TILE_ROWS - r, 1));
+    }
+}
+
+QUERN_INLINE void pack_a(float *packed, const void *a, const int stored, int64_t stride, int transposed,
+                         int64_t rows, int64_t depth) {
     for (int64_t i = 0; i < rows; i += QUERN_TILE_ROWS) {
         const int64_t count = quern_min(rows - i, QUERN_TILE_ROWS);
         if (!transposed) {
-            pack_transposed(packed, QUERN_TILE_ROWS, a + i * stride, 0, stride, count, depth);
+            pack_transposed(packed, QUERN_TILE_ROWS, operand_at(a, i * stride, stored), stored, stride,
+                            count, depth);
+        } else if (count == QUERN_TILE_ROWS && stored) {
+            for (int64_t k = 0; k < depth; k++) {
+                widen_tile_rows(packed + k * QUERN_TILE_ROWS, a, k * stride + i);
+            }
         } else if (count == QUERN_TILE_ROWS) {
             for (int64_t k = 0; k < depth; k++) {
-                memcpy(packed + k * QUERN_TILE_ROWS, a + k * stride + i,
+                memcpy(packed + k * QUERN_TILE_ROWS, operand_at(a, k * stride + i, 0),
                        QUERN_TILE_ROWS * sizeof(float));
             }
         } else {
             for (int64_t k = 0; k < depth; k++) {
                 for (int64_t r = 0; r < count; r++) {
-                    packed[k * QUERN_TILE_ROWS + r] = a[k * stride + i + r];
+                    packed[k * QUERN_TILE_ROWS + r] = element(a, k * stride + i + r, stored);
                 }
             }
         }
         packed += QUERN_TILE_ROWS * depth;
     }
+}
+
+void quern_pack_a(float *packed, const float *a, int64_t stride, int transposed, int64_t rows,
+                  int64_t depth) {
+    pack_a(packed, a, 0, stride, transposed, rows, depth);
+}
+
+void quern_pack_a_bf16(float *packed, const uint16_t *a, int64_t stride, int transposed, int64_t rows,
+                       int64_t depth) {
+    pack_a(packed, a, 1, stride, transposed, rows, depth);
 }
 
 /* Rows of b that are copied together: each page of b is then met once for all panels. */

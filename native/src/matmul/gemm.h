@@ -45,6 +45,7 @@ typedef enum quern_layout {
 
 #define quern_gemm QUERN_NAME(gemm)
 #define quern_pack_a QUERN_NAME(pack_a)
+#define quern_pack_a_bf16 QUERN_NAME(pack_a_bf16)
 #define quern_pack_b QUERN_NAME(pack_b)
 #define quern_pack_b_bf16 QUERN_NAME(pack_b_bf16)
 #define quern_round_bf16 QUERN_NAME(round_bf16)
@@ -62,6 +63,10 @@ QUERN_INLINE int64_t quern_packed_b(int64_t depth, int64_t columns) {
 /* Packs a [rows, depth], given as it is or transposed, [depth, rows]. */
 void quern_pack_a(float *packed, const float *a, int64_t stride, int transposed, int64_t rows,
                   int64_t depth);
+
+/* The same of BF16. */
+void quern_pack_a_bf16(float *packed, const uint16_t *a, int64_t stride, int transposed, int64_t rows,
+                       int64_t depth);
 
 /* Packs b [depth, columns], given as it is or transposed, [columns, depth]. */
 void quern_pack_b(float *packed, const float *b, int64_t stride, int transposed, int64_t depth,

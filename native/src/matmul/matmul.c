@@ -31,7 +31,7 @@ static int64_t whole(int64_t count) {
 
 QUERN_INLINE int32_t matmul(const quern_record *record, int32_t part, int32_t parts, const int rounded) {
     float *out = record->pointers[0];
-    const float *a = record->pointers[1];
+    const void *a = record->pointers[1];
     const void *b = record->pointers[2];
     const float *bias = record->pointers[3];
     const int64_t m = record->integers[0];
@@ -44,6 +44,7 @@ QUERN_INLINE int32_t matmul(const quern_record *record, int32_t part, int32_t pa
     const int b_transposed = (record->integers[6] & QUERN_TRANSPOSE_B) != 0;
     const int accumulate = (record->integers[6] & QUERN_ACCUMULATE) != 0 && quern_adds(record, 0);
     const int stored = (record->integers[6] & QUERN_STORED_BF16) != 0;
+    const int a_stored = (record->integers[6] & QUERN_STORED_A_BF16) != 0;
     const int64_t a_row = a_transposed ? 1 : a_stride;
     const int64_t a_step = a_transposed ? a_stride : 1;
     const int64_t b_row = b_transposed ? 1 : b_stride;
@@ -51,7 +52,7 @@ QUERN_INLINE int32_t matmul(const quern_record *record, int32_t part, int32_t pa
     float *work = quern_work(record, part);
 
     /* Which way is taken depends on the whole product, never on this worker's share of it. */
-    if (m <= QUERN_FEW_ROWS && !(a_transposed && b_transposed)) {
+    if (m <= QUERN_FEW_ROWS && !(a_transposed && b_transposed) && !a_stored) {
         quern_range columns = quern_share(n, QUERN_TILE_COLUMNS, part, parts);
         if (columns.first < columns.last) {
             quern_few_rows(out + columns.first, out_stride, a, a_row, a_step,
@@ -82,8 +83,13 @@ QUERN_INLINE int32_t matmul(const quern_record *record, int32_t part, int32_t pa
             }
             for (int64_t i = own.rows.first; i < own.rows.last; i += BLOCK_ROWS) {
                 const int64_t rows = quern_min(own.rows.last - i, BLOCK_ROWS);
-                quern_pack_a(packed_a, a + i * a_row + p * a_step, a_stride, a_transposed, rows, depth);
-                if (rounded) quern_round_bf16(packed_a, whole(quern_packed_a(rows, depth) - QUERN_PACK_SLACK));
+                const void *panels = operand_at(a, i * a_row + p * a_step, a_stored);
+                if (a_stored) {
+                    quern_pack_a_bf16(packed_a, panels, a_stride, a_transposed, rows, depth);
+                } else {
+                    quern_pack_a(packed_a, panels, a_stride, a_transposed, rows, depth);
+                    if (rounded) quern_round_bf16(packed_a, whole(quern_packed_a(rows, depth) - QUERN_PACK_SLACK));
+                }
                 quern_gemm(out + i * out_stride + j, out_stride, QUERN_PACKED, packed_a, 0, packed_b,
                            depth, bias && p == 0 ? bias + j : NULL, accumulate || p > 0, rows, columns,
                            depth);

@@ -31,7 +31,7 @@
 /*
  * A tier's header gives: QUERN_LANES, vfloat, vint;
  *   v_load, v_store, v_load_first, v_store_first, v_load_bf16 and v_load_bf16_first (BF16 as float),
- *   v_splat, vi_splat, vi_load, vi_store, v_iota
+ *   v_store_bf16 and v_store_bf16_first (the upper halves), v_splat, vi_splat, vi_load, vi_store, v_iota
  *   v_fma(a, b, c) = a b + c in one rounding; v_fnma(a, b, c) = c - a b. The scalar tier rounds twice
  *   v_min, v_max: the second operand where either is NaN (as x86 does)
  *   v_sqrt, v_floats(vint), v_bits, v_of_bits (the same 32 bits as the other type)
@@ -49,12 +49,15 @@ QUERN_INLINE vfloat v_copysign(vfloat a, vfloat b) {
     return v_of_bits((v_bits(a) & ~sign) | (v_bits(b) & sign));
 }
 
-/* The nearest number that BF16 holds, ties to the even one; infinities and NaN as they are. */
+/*
+ * The nearest number that BF16 holds, ties to the even one; infinities as they are, NaN made quiet, so
+ * that its upper half is NaN too.
+ */
 QUERN_INLINE vfloat v_round_bf16(vfloat x) {
     vint bits = v_bits(x);
     vint odd = vi_shift_right(bits, 16) & vi_splat(1);
     vint rounded = (bits + vi_splat(0x7fff) + odd) & vi_splat((int32_t)0xffff0000u);
-    return v_select(v_equal(x, x), v_of_bits(rounded), x);
+    return v_select(v_equal(x, x), v_of_bits(rounded), v_of_bits(bits | vi_splat(0x00400000)));
 }
 
 /* x 2^n for -252 <= n <= 254, in two steps so that subnormal results are rounded once. */

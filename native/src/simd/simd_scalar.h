@@ -37,6 +37,11 @@ QUERN_INLINE vfloat v_load_bf16_first(const uint16_t *p, int64_t n) {
     return n > 0 ? v_load_bf16(p) : 0.0f;
 }
 
+QUERN_INLINE void v_store_bf16(uint16_t *p, vfloat x) { *p = (uint16_t)((uint32_t)v_bits(x) >> 16); }
+QUERN_INLINE void v_store_bf16_first(uint16_t *p, vfloat x, int64_t n) {
+    if (n > 0) v_store_bf16(p, x);
+}
+
 QUERN_INLINE vfloat v_fma(vfloat a, vfloat b, vfloat c) { return a * b + c; }
 QUERN_INLINE vfloat v_fnma(vfloat a, vfloat b, vfloat c) { return c - a * b; }
 QUERN_INLINE vfloat v_min(vfloat a, vfloat b) { return a < b ? a : b; }

@@ -24,6 +24,14 @@ QUERN_INLINE vfloat v_load_bf16_first(const uint16_t *p, int64_t n) {
     memcpy(&x, p, (size_t)(n < QUERN_LANES ? n : QUERN_LANES) * sizeof *p);
     return (vfloat)(__builtin_convertvector(x, vuint) << 16);
 }
+QUERN_INLINE vhalf quern_upper(vfloat x) {
+    return __builtin_convertvector((vuint)x >> 16, vhalf);
+}
+QUERN_INLINE void v_store_bf16(uint16_t *p, vfloat x) { *(vhalf_unaligned *)p = quern_upper(x); }
+QUERN_INLINE void v_store_bf16_first(uint16_t *p, vfloat x, int64_t n) {
+    const vhalf y = quern_upper(x);
+    memcpy(p, &y, (size_t)(n < QUERN_LANES ? n : QUERN_LANES) * sizeof *p);
+}
 QUERN_INLINE vint vi_load(const int32_t *p) { return *(const vint_unaligned *)p; }
 QUERN_INLINE void vi_store(int32_t *p, vint x) { *(vint_unaligned *)p = x; }
 

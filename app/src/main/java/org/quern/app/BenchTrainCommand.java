@@ -12,6 +12,7 @@ import org.quern.exec.Executable;
 import org.quern.exec.LinkedMemory;
 import org.quern.exec.MemoryUse;
 import org.quern.exec.StepBlock;
+import org.quern.ir.Precision;
 import org.quern.model.LanguageModelGraphs;
 import org.quern.model.Pass;
 import org.quern.train.Optimizer;
@@ -80,7 +81,8 @@ final class BenchTrainCommand implements Callable<Integer> {
         Model model = options.open(open)) {
       int batch = options.batch(BATCH);
       int context = BenchOptions.fitting(options.context().orElse(CONTEXT), model);
-      StepPlan step = StepPlan.of(model.architecture(), batch, context, training);
+      Precision precision = open.backend().precision();
+      StepPlan step = StepPlan.of(model.architecture(), batch, context, training, precision);
       BenchReport report = new BenchReport("train", options, open);
       report.put("batch", batch);
       report.put("context", context);

@@ -3,6 +3,7 @@ package org.quern.bench;
 import static org.quern.bench.KernelCase.input;
 import static org.quern.bench.KernelCase.integers;
 import static org.quern.bench.KernelCase.parameter;
+import static org.quern.bench.KernelCase.rounded;
 import static org.quern.bench.KernelCase.sizes;
 
 import java.util.ArrayList;
@@ -22,6 +23,7 @@ import org.quern.ir.op.Embedding;
 import org.quern.ir.op.GradientNorm;
 import org.quern.ir.op.LayerNorm;
 import org.quern.ir.op.Matmul;
+import org.quern.ir.op.Round;
 import org.quern.ir.op.Sgd;
 
 /** The operations of a step that trains GPT-2. */
@@ -207,6 +209,12 @@ final class Gpt2Cases {
         graph ->
             Add.apply(graph, input(graph, "a", rows, channels), input(graph, "b", rows, channels)));
     cases.add(stream, graph -> Dropout.apply(graph, input(graph, "x", rows, channels), 0.1f));
+    cases.add(
+        sizes(rows, 4 * channels),
+        graph -> graph.append(new Round(true), List.of(input(graph, "x", rows, 4 * channels))));
+    cases.add(
+        sizes(rows, 4 * channels),
+        graph -> graph.apply(new Round.Widen(), rounded(graph, "x", rows, 4 * channels)));
     cases.add(
         sizes(rows, 4 * channels),
         List.of(parameter("bias", 4 * channels)),

@@ -82,7 +82,7 @@ public class KernelBenchmark {
     for (Value value : graph.values()) {
       if (value.region() == Region.IO && value.dtype() == DType.F32) {
         fill(executable.input(value.name()));
-      } else if (value.region() == Region.IO) {
+      } else if (value.region() == Region.IO && value.dtype() == DType.I32) {
         fill(executable.input(value.name()), chosen, value.name());
       }
     }

@@ -79,6 +79,10 @@ record KernelCase(
     return graph.input(name, DType.F32, Shape.of(sizes));
   }
 
+  static Value rounded(Graph graph, String name, int... sizes) {
+    return graph.input(name, DType.BF16, Shape.of(sizes));
+  }
+
   static Value integers(Graph graph, String name, int... sizes) {
     return graph.input(name, DType.I32, Shape.of(sizes));
   }

@@ -112,7 +112,11 @@ public final class Check {
   private void computeTraining(Model model, ModelWeights inputs, int batch, int time) {
     Graph graph =
         LanguageModelGraphs.training(
-            model.architecture(), batch, time, reference.optimizer().keepingGradients());
+            model.architecture(),
+            batch,
+            time,
+            reference.optimizer().keepingGradients(),
+            engine.backend().precision());
     try (Executable program = link(model, graph)) {
       inputs.copyToI32("input_ids", program.input(Pass.IDS));
       MemorySegment labels = program.input(LanguageModelGraphs.LABELS);

@@ -290,6 +290,24 @@ public final class Graph {
     return new Cost(after.flops() - before.flops(), after.bytes() - before.bytes());
   }
 
+  /**
+   * Keeps in BF16 what the backward pass reads of the forward pass, wherever its operations allow
+   * that: for programs whose products are computed in {@link Precision#BF16}, in a graph that has
+   * been differentiated. Blocks are recomputed after that, if at all.
+   */
+  public void keepRounded() {
+    if (forward == 0) {
+      throw new GraphException(
+          "Only a graph that has been differentiated keeps something for its backward pass.");
+    }
+    RoundedActivations rewritten = RoundedActivations.of(this, forward);
+    nodes.clear();
+    nodes.addAll(rewritten.nodes());
+    blocks.replaceAll(
+        block -> new Range(rewritten.place(block.first()), rewritten.place(block.end())));
+    forward = rewritten.place(forward);
+  }
+
   /** What all nodes together ask of the machine. */
   public Cost cost() {
     long flops = 0;

@@ -15,6 +15,16 @@ public interface Op {
     }
   }
 
+  /** How an operation can have an input that is kept in BF16. */
+  enum Reading {
+    /** Not at all: it needs what was computed. */
+    EXACT,
+    /** As F32 again, rounded. */
+    ROUNDED,
+    /** As BF16 itself, which it rounds to anyway. */
+    BF16
+  }
+
   /** The operation's name: that of its class, {@code LayerNorm} or {@code LayerNorm.Backward}. */
   default String name() {
     Class<?> type = getClass();
@@ -41,6 +51,11 @@ public interface Op {
   /** Appends the nodes that carry the gradient of the outputs to the inputs. */
   default void adjoint(Node node, Adjoints adjoints) {
     throw new GraphException(name() + " has no gradient; it cannot stand in a graph to train.");
+  }
+
+  /** How input {@code index} may be had in a graph that computes in {@link Precision#BF16}. */
+  default Reading reading(int index) {
+    return Reading.EXACT;
   }
 
   /** Whether the operation writes input {@code index} as well as reading it. */

@@ -114,11 +114,11 @@ public final class Value {
         : new Value(id, name, dtype, part, region, offset + first, root());
   }
 
-  /** The same part, seen with the same sizes, of another value. */
+  /** The same part, seen with the same sizes, of another value, which may be of another type. */
   Value in(Value root) {
     return shape.equals(root.shape) && offset == 0
         ? root
-        : new Value(root.id, root.name, dtype, shape, region, offset, root);
+        : new Value(root.id, root.name, root.dtype, shape, region, offset, root);
   }
 
   @Override

@@ -41,10 +41,19 @@ public final class LanguageModelGraphs {
   }
 
   /**
-   * Loss, gradients, and what {@code update} makes of them. The blocks of the model may be
+   * Loss, gradients, and what {@code update} makes of them, in F32. The blocks of the model may be
    * recomputed ({@link Graph#recomputeBlocks}).
    */
   public static Graph training(CausalLanguageModel model, int batch, int time, Update update) {
+    return training(model, batch, time, update, Precision.F32);
+  }
+
+  /**
+   * The same for a backend that computes products in {@code precision}: in BF16, activations are
+   * kept for the backward pass in BF16 too ({@link Graph#keepRounded}).
+   */
+  public static Graph training(
+      CausalLanguageModel model, int batch, int time, Update update, Precision precision) {
     Graph graph = new Graph(model.layout());
     if (update.folds()) {
       graph.foldGradients();
@@ -52,6 +61,9 @@ public final class LanguageModelGraphs {
     Value loss = appendLoss(graph, model, batch, time, true);
     graph.differentiate(loss, parameter -> update.complete(graph, parameter));
     update.finish(graph);
+    if (precision == Precision.BF16) {
+      graph.keepRounded();
+    }
     return graph;
   }
 

@@ -3,6 +3,7 @@ package org.quern.train;
 import java.util.Optional;
 import org.quern.ir.Cost;
 import org.quern.ir.Graph;
+import org.quern.ir.Precision;
 import org.quern.ir.Region;
 import org.quern.model.CausalLanguageModel;
 import org.quern.model.LanguageModelGraphs;
@@ -15,10 +16,18 @@ import org.quern.plan.Plan;
  * @param price empty where nothing is recomputed
  */
 public record StepPlan(Plan plan, Optional<RecomputationPrice> price) {
-  /** The plan of a step on {@code batch} rows of {@code time} tokens. */
+  /**
+   * The plan of a step on {@code batch} rows of {@code time} tokens.
+   *
+   * @param precision that of the backend
+   */
   public static StepPlan of(
-      CausalLanguageModel model, int batch, int time, TrainingOptions options) {
-    Graph graph = LanguageModelGraphs.training(model, batch, time, options.update());
+      CausalLanguageModel model,
+      int batch,
+      int time,
+      TrainingOptions options,
+      Precision precision) {
+    Graph graph = LanguageModelGraphs.training(model, batch, time, options.update(), precision);
     if (options.recompute() == Recompute.NONE) {
       return new StepPlan(Plan.of(graph), Optional.empty());
     }

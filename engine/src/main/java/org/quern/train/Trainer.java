@@ -86,7 +86,8 @@ public final class Trainer implements AutoCloseable {
     cursor = source.cursor();
     try {
       TrainingProgram.checkContext(architecture, source.time());
-      StepPlan step = StepPlan.of(architecture, source.batch(), source.time(), options);
+      StepPlan step =
+          StepPlan.of(architecture, source.batch(), source.time(), options, backend.precision());
       price = step.price();
       Plan plan = step.plan();
       Optional<Plan> evaluation =

@@ -2,6 +2,7 @@ package org.quern.cases;
 
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 import static java.lang.foreign.ValueLayout.JAVA_INT;
+import static java.lang.foreign.ValueLayout.JAVA_SHORT;
 
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
@@ -66,8 +67,14 @@ final class CaseRun implements AutoCloseable {
     }
     for (String output : graph.graph().outputs().keySet()) {
       MemorySegment segment = executable.output(output);
-      for (long offset = 0; offset < segment.byteSize(); offset += Integer.BYTES) {
-        segment.set(JAVA_INT, offset, SENTINEL);
+      if (graph.graph().output(output).dtype() == DType.BF16) {
+        for (long offset = 0; offset < segment.byteSize(); offset += Short.BYTES) {
+          segment.set(JAVA_SHORT, offset, (short) (SENTINEL >> Short.SIZE));
+        }
+      } else {
+        for (long offset = 0; offset < segment.byteSize(); offset += Integer.BYTES) {
+          segment.set(JAVA_INT, offset, SENTINEL);
+        }
       }
     }
   }
@@ -94,7 +101,7 @@ final class CaseRun implements AutoCloseable {
   /** The memory of what is to be compared, by the names of {@link CaseGraph#results}. */
   Map<String, float[]> results() {
     Map<String, float[]> results = new LinkedHashMap<>();
-    graph.results().forEach((name, value) -> results.put(name, floats(segment(value))));
+    graph.results().forEach((name, value) -> results.put(name, floats(value)));
     return results;
   }
 
@@ -127,8 +134,17 @@ final class CaseRun implements AutoCloseable {
     return region;
   }
 
-  private static float[] floats(MemorySegment segment) {
-    return segment.toArray(JAVA_FLOAT);
+  private float[] floats(Value value) {
+    MemorySegment segment = segment(value);
+    if (value.dtype() != DType.BF16) {
+      return segment.toArray(JAVA_FLOAT);
+    }
+    short[] upper = segment.toArray(JAVA_SHORT);
+    float[] floats = new float[upper.length];
+    for (int index = 0; index < floats.length; index++) {
+      floats[index] = Float.intBitsToFloat(upper[index] << Short.SIZE);
+    }
+    return floats;
   }
 
   private MemorySegment segment(Value value) {

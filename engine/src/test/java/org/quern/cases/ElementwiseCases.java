@@ -9,6 +9,7 @@ import org.quern.ir.op.ActivationFunction;
 import org.quern.ir.op.Add;
 import org.quern.ir.op.Dropout;
 import org.quern.ir.op.GatedActivation;
+import org.quern.ir.op.Round;
 
 /** Rows of the operations that work element by element. */
 final class ElementwiseCases {
@@ -39,6 +40,17 @@ final class ElementwiseCases {
     for (ActivationFunction function : ActivationFunction.values()) {
       activation(function, rows);
     }
+    for (int size : SIZES) {
+      rows.add(round(size, "normal", Fill.normal(1)));
+    }
+    rows.add(round(67, "denormals", Fill.denormals()));
+    rows.add(round(EDGES.length, "edges", Fill.cycle(EDGES)));
+    rows.add(round(5, "ties", Fill.cycle(0x1.01p0, 0x1.03p0, -0x1.01p0, 0x1.010002p0, 0x1.02p0)));
+    rows.add(
+        round(
+            19,
+            "infinite",
+            Fill.cycle(Double.NEGATIVE_INFINITY, Double.NaN, Float.MAX_VALUE, 0x1.fep127, -0.0)));
     rows.add(speed());
     return rows;
   }
@@ -48,6 +60,18 @@ final class ElementwiseCases {
         .input("a", fill, size)
         .input("b", fill, size)
         .body((g, o) -> Add.apply(g, o.get("a"), o.get("b")));
+  }
+
+  /** Both outputs, one alone, and what widening makes of them. */
+  private static OperationCase round(int size, String what, Fill fill) {
+    return OperationCase.of("Round " + what + " " + size)
+        .input("x", fill, size)
+        .exact()
+        .body((g, o) -> {
+          Value both = g.append(new Round(true), List.of(o.get("x"))).output(1);
+          Value alone = g.apply(new Round(false), both);
+          return g.apply(new Round.Widen(), alone);
+        });
   }
 
   private static OperationCase speed() {

@@ -28,6 +28,7 @@ import org.quern.ir.op.LayerNorm;
 import org.quern.ir.op.Matmul;
 import org.quern.ir.op.RmsNorm;
 import org.quern.ir.op.Rope;
+import org.quern.ir.op.Round;
 import org.quern.ir.op.Sgd;
 
 /**
@@ -158,6 +159,8 @@ public final class ReferenceInterpreter {
           GatedActivationReference.backward(op.function(), operands);
       case Add _ -> AddReference.forward(operands);
       case Dropout op -> DropoutReference.forward(op, operands);
+      case Round _ -> RoundReference.forward(operands);
+      case Round.Widen _ -> RoundReference.widen(operands);
       case CrossEntropy _ -> CrossEntropyReference.forward(operands);
       case CrossEntropy.Sum _ -> CrossEntropyReference.sum(operands);
       case CrossEntropy.Backward _ -> CrossEntropyReference.backward(operands);

@@ -62,10 +62,21 @@ final class TrainingFixture implements AutoCloseable {
   }
 
   static TrainingFixture open(String backend, ModelConfig config, int threads) {
+    return open(backend, "f32", config, threads);
+  }
+
+  /** On the native kernels: no other computes in BF16. */
+  static TrainingFixture openBf16(ModelConfig config, int threads) {
+    return open("native", "bf16", config, threads);
+  }
+
+  private static TrainingFixture open(
+      String backend, String precision, ModelConfig config, int threads) {
     Engine engine =
         Engine.open(
             EngineOptions.defaults()
                 .requireBackend(backend)
+                .withPrecision(precision)
                 .withThreads(threads)
                 .withMemoryBudget(256 << 20));
     return new TrainingFixture(engine, engine.create(config, TOKENIZER, 5));

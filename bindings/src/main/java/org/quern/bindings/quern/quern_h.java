@@ -639,6 +639,11 @@ public final class quern_h {
     return 8;
   }
 
+  /** {@code enum quern_matmul_flag}: a is stored so. */
+  public static int QUERN_STORED_A_BF16() {
+    return 16;
+  }
+
   /** {@code enum quern_activation}. */
   public static int QUERN_RELU() {
     return 0;

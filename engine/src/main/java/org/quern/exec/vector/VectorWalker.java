@@ -216,6 +216,8 @@ public final class VectorWalker implements Walker {
       case GATED_ACTIVATION_BACKWARD_F32 -> new GatedActivationKernel.Backward();
       case ADD_F32 -> new AddKernel();
       case DROPOUT_F32 -> new DropoutKernel();
+      case ROUND_F32 -> new RoundKernel();
+      case WIDEN_BF16 -> new RoundKernel.Widen();
       case CROSS_ENTROPY_F32 -> new CrossEntropyKernel();
       case CROSS_ENTROPY_BACKWARD_F32 -> new CrossEntropyKernel.Backward();
       case CROSS_ENTROPY_WITH_GRADIENT_F32 -> new CrossEntropyKernel.WithGradient();

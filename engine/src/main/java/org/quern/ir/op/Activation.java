@@ -33,6 +33,11 @@ public record Activation(ActivationFunction function) implements Op {
   }
 
   @Override
+  public Reading reading(int index) {
+    return Reading.ROUNDED;
+  }
+
+  @Override
   public int[] inPlace(int output) {
     return new int[] {0};
   }
@@ -70,6 +75,11 @@ public record Activation(ActivationFunction function) implements Op {
     @Override
     public Kernel kernel() {
       return Kernel.ACTIVATION_BACKWARD_F32;
+    }
+
+    @Override
+    public Reading reading(int index) {
+      return index == 1 ? Reading.ROUNDED : Reading.EXACT;
     }
 
     @Override

@@ -110,6 +110,11 @@ public record Attention(
   }
 
   @Override
+  public Reading reading(int index) {
+    return Reading.ROUNDED;
+  }
+
+  @Override
   public void lower(Node node, RecordWriter record) {
     record.pointer(node.output(0));
     record.pointer(node.output(1));
@@ -200,6 +205,12 @@ public record Attention(
     @Override
     public Kernel kernel() {
       return Kernel.ATTENTION_BACKWARD_F32;
+    }
+
+    /** What was attended to, and the output; the logarithms are sums. */
+    @Override
+    public Reading reading(int index) {
+      return index == 1 || index > 2 ? Reading.ROUNDED : Reading.EXACT;
     }
 
     @Override

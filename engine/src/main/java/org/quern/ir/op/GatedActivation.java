@@ -37,6 +37,11 @@ public record GatedActivation(ActivationFunction function) implements Op {
   }
 
   @Override
+  public Reading reading(int index) {
+    return Reading.ROUNDED;
+  }
+
+  @Override
   public int[] inPlace(int output) {
     return new int[] {0, 1};
   }
@@ -86,6 +91,11 @@ public record GatedActivation(ActivationFunction function) implements Op {
     @Override
     public Kernel kernel() {
       return Kernel.GATED_ACTIVATION_BACKWARD_F32;
+    }
+
+    @Override
+    public Reading reading(int index) {
+      return index > 0 ? Reading.ROUNDED : Reading.EXACT;
     }
 
     @Override

@@ -17,8 +17,8 @@ import org.quern.ir.Value;
  * A matrix product with bias: {@code out = x op(weight) + bias}, a row of x being its innermost
  * dimension.
  *
- * <p>Inputs: x {@code [..., K]}, weight, F32 or BF16, bias {@code [N]} or none. Output: {@code
- * [..., N]}.
+ * <p>Inputs: x {@code [..., K]} and weight, each F32 or BF16, bias {@code [N]} or none. Output:
+ * {@code [..., N]}.
  *
  * @param transposed whether weight is {@code [N, K]}, as in PyTorch's Linear; else it is {@code [K,
  *     N]}, as in GPT-2's Conv1D
@@ -28,6 +28,12 @@ public record Matmul(boolean transposed) implements Op {
   private static final int TRANSPOSE_B = 2;
   private static final int ACCUMULATE = 4;
   private static final int STORED_BF16 = 8;
+  private static final int STORED_A_BF16 = 16;
+
+  private static int stored(Value a, Value b) {
+    return (a.dtype() == DType.BF16 ? STORED_A_BF16 : 0)
+        | (b.dtype() == DType.BF16 ? STORED_BF16 : 0);
+  }
 
   /** Appends {@code x weight^T + bias}, weight {@code [out, in]}. */
   public static Value linear(Graph graph, Value x, Value weight, Value bias) {
@@ -47,12 +53,14 @@ public record Matmul(boolean transposed) implements Op {
   public List<Output> outputs(List<Value> inputs) {
     Value x = inputs.get(0);
     Value weight = inputs.get(1);
-    Checks.f32(this, x, inputs.get(2));
-    Checks.that(
-        weight.dtype() == DType.F32 || weight.dtype() == DType.BF16,
-        this,
-        "the weight must be F32 or BF16",
-        weight);
+    Checks.f32(this, inputs.get(2));
+    for (Value factor : List.of(x, weight)) {
+      Checks.that(
+          factor.dtype() == DType.F32 || factor.dtype() == DType.BF16,
+          this,
+          "x and weight must be F32 or BF16",
+          factor);
+    }
     Checks.that(weight.shape().rank() == 2, this, "the weight must be a matrix", weight);
     int inner = weight.shape().dimension(transposed ? 1 : 0);
     int columns = weight.shape().dimension(transposed ? 0 : 1);
@@ -64,6 +72,11 @@ public record Matmul(boolean transposed) implements Op {
   @Override
   public Kernel kernel() {
     return Kernel.MATMUL_F32;
+  }
+
+  @Override
+  public Reading reading(int index) {
+    return index == 0 ? Reading.BF16 : Reading.EXACT;
   }
 
   @Override
@@ -82,7 +95,7 @@ public record Matmul(boolean transposed) implements Op {
         x.shape().last(),
         weight.shape().last(),
         out.shape().last(),
-        (transposed ? TRANSPOSE_B : 0) | (weight.dtype() == DType.BF16 ? STORED_BF16 : 0));
+        (transposed ? TRANSPOSE_B : 0) | stored(x, weight));
   }
 
   @Override
@@ -156,7 +169,7 @@ public record Matmul(boolean transposed) implements Op {
 
   /**
    * {@code dweight += dout^T x} (transposed weight) or {@code x^T dout}. Inputs: dout {@code [...,
-   * N]}, x {@code [..., K]}, accumulator of the weight.
+   * N]}, x {@code [..., K]}, F32 or BF16, accumulator of the weight.
    *
    * @param transposed as in {@link Matmul}
    */
@@ -177,6 +190,11 @@ public record Matmul(boolean transposed) implements Op {
     }
 
     @Override
+    public Reading reading(int index) {
+      return index == 1 ? Reading.BF16 : Reading.EXACT;
+    }
+
+    @Override
     public void lower(Node node, RecordWriter record) {
       Value a = node.input(transposed ? 0 : 1);
       Value b = node.input(transposed ? 1 : 0);
@@ -192,7 +210,7 @@ public record Matmul(boolean transposed) implements Op {
           a.shape().last(),
           b.shape().last(),
           shape.last(),
-          TRANSPOSE_A | ACCUMULATE);
+          TRANSPOSE_A | ACCUMULATE | stored(a, b));
     }
 
     @Override

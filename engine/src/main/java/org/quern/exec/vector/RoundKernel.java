@@ -1,0 +1,49 @@
+package org.quern.exec.vector;
+
+import org.quern.exec.Status;
+
+/**
+ * {@code y = x} rounded to BF16, nearest and ties to even. An element at a time: these kernels'
+ * engine computes in F32, where no program asks for it.
+ */
+final class RoundKernel implements VectorKernel {
+  private static final int QUIET = 0x0040_0000;
+
+  @Override
+  public int run(long record, int part, int parts) {
+    long n = Fields.integer(record, 0);
+    long y = Fields.pointer(record, 0);
+    long same = Fields.pointer(record, 1);
+    long x = Fields.pointer(record, 2);
+    long last = Share.first(n, Share.ELEMENTS, part + 1, parts);
+    for (long i = Share.first(n, Share.ELEMENTS, part, parts); i < last; i++) {
+      int upper = upper(Memory.getInt(x + 4 * i));
+      Memory.setShort(y + 2 * i, (short) upper);
+      if (same != 0) {
+        Memory.setInt(same + 4 * i, upper << Short.SIZE);
+      }
+    }
+    return Status.OK;
+  }
+
+  private static int upper(int bits) {
+    boolean nan = Float.isNaN(Float.intBitsToFloat(bits));
+    int odd = bits >>> Short.SIZE & 1;
+    return (nan ? bits | QUIET : bits + 0x7fff + odd) >>> Short.SIZE;
+  }
+
+  /** BF16 as floats. */
+  static final class Widen implements VectorKernel {
+    @Override
+    public int run(long record, int part, int parts) {
+      long n = Fields.integer(record, 0);
+      long y = Fields.pointer(record, 0);
+      long x = Fields.pointer(record, 1);
+      long last = Share.first(n, Share.ELEMENTS, part + 1, parts);
+      for (long i = Share.first(n, Share.ELEMENTS, part, parts); i < last; i++) {
+        Memory.setInt(y + 4 * i, Memory.getShort(x + 2 * i) << Short.SIZE);
+      }
+      return Status.OK;
+    }
+  }
+}
