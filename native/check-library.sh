@@ -74,7 +74,7 @@ if [ "$(uname -m)" = x86_64 ] && command -v "${OBJDUMP:-objdump}" >/dev/null 2>&
     exit 1
   fi
   # An empty comparison is no check: a tier with kernels has to use its registers or instructions somewhere.
-  for pair in avx2:%ymm avx512:%zmm avx512_bf16:vdpbf16ps amx:%tmm; do
+  for pair in avx2:%ymm avx512:%zmm avx512_bf16:vdpbf16ps avx512_bf16:vpdpbusd amx:tdpbf16ps amx:tdpbssd; do
     tier=${pair%:*}
     case " $tiers " in *" $tier "*) ;; *) continue ;; esac
     if [ -n "$(find "$objects/$tier" -name '*.o' 2>/dev/null | head -1)" ] &&

@@ -83,6 +83,9 @@ enum quern_activation {
 /* Elements that square_sum_f32 adds up into one partial sum. */
 #define QUERN_SQUARE_SUM_BLOCK 16384
 
+/* Largest K of matmul_int8. */
+#define QUERN_INT8_DEPTH 65536
+
 enum quern_kernel {
 #define QUERN_KERNEL(name) QUERN_KERNEL_##name,
 #include "../src/kernels.def"
@@ -268,6 +271,15 @@ QUERN_API const char *quern_error_message(void);
  *   summed up as floats. Denormals may count as zero, and sums are rounded to the nearest, ties to
  *   even, whatever mode the thread has set. Up to 8 rows are bound by reading b, and not rounded,
  *   unless a is stored as BF16.
+ * matmul_int8              out = a b^T + bias, b of INT8 with a scale for each row and group of G steps, a
+ *   rounded to INT8 likewise: with x the largest |a| of a group in its row, a counts as x / 127 times the
+ *   integer nearest to 127 / x a, ties to even. Groups below 2^-100 count as zero; of a row that has a
+ *   number that is not finite all of out is NaN.
+ *   p0 out [M,N]  p1 a [M,K]  p2 b int8 [N,K]  p3 bias [N] or null  p4 scales [N,(K + G - 1) / G]
+ *   i0 M  i1 N  i2 0 < K <= QUERN_INT8_DEPTH  i3 stride of a  i4 stride of b  i5 stride of out
+ *   i6 G: a multiple of 32, or at least K
+ *   Products are added up without rounding over a group, or 512 steps of it or more; these sums, times
+ *   both scales, are added as floats in rising order.  split by tiles of out
  * column_sum_f32           out[c] += sum over n of x[n,c], rows added in order
  *   p0 out [C]  p1 x [N,C]   i0 N  i1 C              split by channels
  *

@@ -64,6 +64,50 @@ static int matmul_is_right(quern_function *matmul, quern_record *record) {
     return 1;
 }
 
+/* Each row has a 127 and each column a scale of one, so that numbers are integers, and compared exactly. */
+static int matmul_int8_is_right(quern_function *matmul, quern_record *record) {
+    float a[M * K];
+    int8_t b[N * K];
+    float scales[N];
+    float out[M * N];
+    for (int i = 0; i < M * K; i++) {
+        a[i] = i % K == 0 ? 127 : small_integer(i, 7);
+    }
+    for (int i = 0; i < N * K; i++) {
+        b[i] = i % K == 1 ? -128 : (int8_t)small_integer(i, 3);
+    }
+    for (int i = 0; i < N; i++) {
+        scales[i] = 1;
+    }
+    memset(out, 0xff, sizeof out);
+    record->pointers[0] = out;
+    record->pointers[1] = a;
+    record->pointers[2] = b;
+    record->pointers[4] = scales;
+    record->integers[0] = M;
+    record->integers[1] = N;
+    record->integers[2] = K;
+    record->integers[3] = K;
+    record->integers[4] = K;
+    record->integers[5] = N;
+    record->integers[6] = K;
+    if (matmul(record, 0, 1) != QUERN_OK) {
+        return 0;
+    }
+    for (int m = 0; m < M; m++) {
+        for (int n = 0; n < N; n++) {
+            float sum = 0;
+            for (int k = 0; k < K; k++) {
+                sum += a[m * K + k] * b[n * K + k];
+            }
+            if (out[m * N + n] != sum) {
+                return 0;
+            }
+        }
+    }
+    return 1;
+}
+
 static int layer_norm_is_right(quern_function *layer_norm, quern_record *record) {
     float out[ROWS * CHANNELS];
     float mean[ROWS];
@@ -132,6 +176,13 @@ static int is_right(int32_t tier, void *work) {
         record.step = &step;
         record.work = work;
     }
+    if (!matmul_int8_is_right(quern_function_of(tier, QUERN_KERNEL_matmul_int8), &record)) {
+        quern_fail(QUERN_BAD_PROGRAM, "tier %s gives wrong products of INT8 on this machine", name);
+        return 0;
+    }
+    memset(&record, 0, sizeof record);
+    record.step = &step;
+    record.work = work;
     if (!layer_norm_is_right(quern_function_of(tier, QUERN_KERNEL_layer_norm_f32), &record)) {
         quern_fail(QUERN_BAD_PROGRAM, "tier %s gives wrong norms on this machine", name);
         return 0;

@@ -39,9 +39,11 @@ static quern_function *const avx512_functions[QUERN_KERNELS] = {
 
 #ifdef QUERN_HAVE_avx512_bf16
 quern_function quern_matmul_bf16__avx512_bf16;
+quern_function quern_matmul_int8__avx512_bf16;
 #endif
 #ifdef QUERN_HAVE_amx
 quern_function quern_matmul_bf16__amx;
+quern_function quern_matmul_int8__amx;
 #endif
 
 static const char *const kernel_names[QUERN_KERNELS] = {
@@ -69,15 +71,18 @@ quern_function *quern_function_of(int32_t tier, int32_t kernel) {
         return avx512_functions[kernel];
 #endif
 #ifdef QUERN_HAVE_avx512_bf16
-    /* Dot products serve those of BF16 alone; for the rest it is avx512. */
+    /* Dot products serve those of BF16 and INT8 alone; for the rest it is avx512. */
     case QUERN_AVX512_BF16:
-        return kernel == QUERN_KERNEL_matmul_bf16 ? quern_matmul_bf16__avx512_bf16
-                                                  : avx512_functions[kernel];
+        return kernel == QUERN_KERNEL_matmul_bf16   ? quern_matmul_bf16__avx512_bf16
+               : kernel == QUERN_KERNEL_matmul_int8 ? quern_matmul_int8__avx512_bf16
+                                                    : avx512_functions[kernel];
 #endif
 #ifdef QUERN_HAVE_amx
-    /* Tiles serve products of BF16 alone; for the rest it is avx512. */
+    /* Tiles serve products of BF16 and INT8 alone; for the rest it is avx512. */
     case QUERN_AMX:
-        return kernel == QUERN_KERNEL_matmul_bf16 ? quern_matmul_bf16__amx : avx512_functions[kernel];
+        return kernel == QUERN_KERNEL_matmul_bf16   ? quern_matmul_bf16__amx
+               : kernel == QUERN_KERNEL_matmul_int8 ? quern_matmul_int8__amx
+                                                    : avx512_functions[kernel];
 #endif
     default:
         return NULL;

@@ -13,7 +13,7 @@
 /* BF16 elements in a row of a tile: what one product sums up. */
 #define QUERN_TILE_DEPTH 32
 
-#if defined(__AMX_TILE__) && defined(__AMX_BF16__)
+#if defined(__AMX_TILE__) && defined(__AMX_BF16__) && defined(__AMX_INT8__)
 
 typedef struct tile_configuration {
     uint8_t palette;
@@ -54,6 +54,8 @@ QUERN_INLINE void quern_tiles_end(void) { __asm__ volatile("tilerelease" : : : "
                      : "memory")
 #define QUERN_TILE_PRODUCT(c, a, b) \
     __asm__ volatile("tdpbf16ps %tmm" #b ", %tmm" #a ", %tmm" #c)
+#define QUERN_TILE_PRODUCT_INT8(c, a, b) \
+    __asm__ volatile("tdpbssd %tmm" #b ", %tmm" #a ", %tmm" #c)
 
 #else
 
@@ -102,11 +104,28 @@ static inline void quern_tile_product(quern_tile *c, const quern_tile *a, const 
     }
 }
 
+/* c[i][j] += sum over quads p of a[i][4p + s] b[p][4j + s] for s of 0 to 3 */
+static inline void quern_tile_product_int8(quern_tile *c, const quern_tile *a, const quern_tile *b) {
+    for (int i = 0; i < QUERN_TILE_LINES; i++) {
+        int32_t sum[16];
+        memcpy(sum, c->line[i], sizeof sum);
+        for (int p = 0; p < 16; p++) {
+            for (int j = 0; j < 16; j++) {
+                for (int s = 0; s < 4; s++) {
+                    sum[j] += (int8_t)a->line[i][4 * p + s] * (int8_t)b->line[p][4 * j + s];
+                }
+            }
+        }
+        memcpy(c->line[i], sum, sizeof sum);
+    }
+}
+
 #define QUERN_TILES quern_tile tiles[8];
 #define QUERN_TILE_ZERO(tile) memset(&tiles[tile], 0, sizeof tiles[tile])
 #define QUERN_TILE_LOAD(tile, base, stride) quern_tile_load(&tiles[tile], base, stride)
 #define QUERN_TILE_STORE(tile, base, stride) quern_tile_store(&tiles[tile], base, stride)
 #define QUERN_TILE_PRODUCT(c, a, b) quern_tile_product(&tiles[c], &tiles[a], &tiles[b])
+#define QUERN_TILE_PRODUCT_INT8(c, a, b) quern_tile_product_int8(&tiles[c], &tiles[a], &tiles[b])
 
 #endif
 

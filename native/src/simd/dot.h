@@ -7,13 +7,12 @@
 
 #include "simd/simd.h"
 
-#if defined(__AVX512BF16__)
-#include <immintrin.h>
-
 /*
  * sum + x[1] y[1] + x[0] y[0] of the pairs of BF16 in each lane, in this order, each multiply-add rounded
  * once to the nearest, ties to even; denormals are zero (Intel SDM volume 2, VDPBF16PS).
  */
+#if defined(__AVX512BF16__)
+
 QUERN_INLINE vfloat v_dot_bf16(vfloat sum, vint x, vint y) {
     return (vfloat)_mm512_dpbf16_ps((__m512)sum, (__m512bh)x, (__m512bh)y);
 }
@@ -34,5 +33,34 @@ QUERN_INLINE vfloat v_dot_bf16(vfloat sum, vint x, vint y) {
 }
 
 #endif
+
+/*
+ * Integers: the products of each lane's two (or four) numbers, added up without rounding or saturation.
+ * The tier avx512_bf16 multiplies bytes, an unsigned one by a signed one; the others 16-bit integers.
+ */
+#if defined(QUERN_ISA_avx512_bf16)
+QUERN_INLINE vint vi_dot_bytes(vint sum, vint x, vint y) {
+#if defined(__AVX512VNNI__)
+    return (vint)_mm512_dpbusd_epi32((__m512i)sum, (__m512i)x, (__m512i)y);
+#else
+    for (int byte = 0; byte < 4; byte++) {
+        const vint unsigned_byte = vi_shift_right(x, 8 * byte) & vi_splat(255);
+        sum += unsigned_byte * vi_shift_right(vi_shift_left(y, 24 - 8 * byte), 24);
+    }
+    return sum;
+#endif
+}
+#endif
+
+QUERN_INLINE vint vi_dot_shorts(vint sum, vint x, vint y) {
+#if QUERN_LANES == 16 && defined(__AVX512BW__)
+    return sum + (vint)_mm512_madd_epi16((__m512i)x, (__m512i)y);
+#elif QUERN_LANES == 8
+    return sum + (vint)_mm256_madd_epi16((__m256i)x, (__m256i)y);
+#else
+    const vint low = vi_shift_right(vi_shift_left(x, 16), 16) * vi_shift_right(vi_shift_left(y, 16), 16);
+    return sum + low + vi_shift_right(x, 16) * vi_shift_right(y, 16);
+#endif
+}
 
 #endif

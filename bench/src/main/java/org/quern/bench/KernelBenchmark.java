@@ -1,5 +1,6 @@
 package org.quern.bench;
 
+import static java.lang.foreign.ValueLayout.JAVA_BYTE;
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 import static java.lang.foreign.ValueLayout.JAVA_INT;
 
@@ -82,6 +83,8 @@ public class KernelBenchmark {
     for (Value value : graph.values()) {
       if (value.region() == Region.IO && value.dtype() == DType.F32) {
         fill(executable.input(value.name()));
+      } else if (value.region() == Region.IO && value.dtype() == DType.I8) {
+        fillBytes(executable.input(value.name()));
       } else if (value.region() == Region.IO && value.dtype() == DType.I32) {
         fill(executable.input(value.name()), chosen, value.name());
       }
@@ -108,6 +111,15 @@ public class KernelBenchmark {
     for (long at = pattern; at < target.byteSize(); at += pattern) {
       long bytes = Math.min(pattern, target.byteSize() - at);
       MemorySegment.copy(target, 0, target, at, bytes);
+    }
+  }
+
+  private static void fillBytes(MemorySegment target) {
+    byte[] pattern = new byte[PATTERN];
+    new Random(1).nextBytes(pattern);
+    for (long at = 0; at < target.byteSize(); at += PATTERN) {
+      int count = (int) Math.min(PATTERN, target.byteSize() - at);
+      MemorySegment.copy(pattern, 0, target, JAVA_BYTE, at, count);
     }
   }
 

@@ -6,7 +6,9 @@ import static org.quern.bench.KernelCase.parameter;
 import static org.quern.bench.KernelCase.sizes;
 
 import java.util.List;
+import org.quern.ir.DType;
 import org.quern.ir.Graph;
+import org.quern.ir.Shape;
 import org.quern.ir.Value;
 import org.quern.ir.op.ActivationFunction;
 import org.quern.ir.op.Attention;
@@ -14,6 +16,7 @@ import org.quern.ir.op.CacheAppend;
 import org.quern.ir.op.Embedding;
 import org.quern.ir.op.GatedActivation;
 import org.quern.ir.op.Matmul;
+import org.quern.ir.op.MatmulInt8;
 import org.quern.ir.op.RmsNorm;
 import org.quern.ir.op.Rope;
 
@@ -144,6 +147,16 @@ final class LlamaCases {
         List.of(parameter(WEIGHT, out, in)),
         graph ->
             Matmul.linear(graph, input(graph, "x", rows, in), graph.weight(WEIGHT), Value.NONE));
+    cases.add(
+        sizes(rows, out, in) + " groups of 32",
+        graph ->
+            MatmulInt8.linear(
+                graph,
+                input(graph, "x", rows, in),
+                graph.input(WEIGHT, DType.I8, Shape.of(out, in)),
+                input(graph, "scales", out, in / 32),
+                Value.NONE,
+                32));
   }
 
   private Value rope(Graph graph, boolean inverse) {

@@ -113,7 +113,8 @@ final class KernelCasesTest {
             "GradientNorm gpt-char 1",
             "Attention llama-135m 1x1x9x64 over 576",
             "CacheAppend llama-135m 1x1x192",
-            "RmsNorm.Backward llama-135m 512x576")) {
+            "RmsNorm.Backward llama-135m 512x576",
+            "MatmulInt8 llama-135m 8x192x576 groups of 32")) {
       KernelBenchmark benchmark = new KernelBenchmark();
       benchmark.operation = name;
       benchmark.open();

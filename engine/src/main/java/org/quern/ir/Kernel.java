@@ -33,5 +33,6 @@ public enum Kernel {
   GRADIENT_NORM_F32,
   ADAMW_F32,
   SGD_F32,
-  MATMUL_BF16
+  MATMUL_BF16,
+  MATMUL_INT8
 }

@@ -1,5 +1,6 @@
 package org.quern.cases;
 
+import static java.lang.foreign.ValueLayout.JAVA_BYTE;
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 import static java.lang.foreign.ValueLayout.JAVA_INT;
 import static java.lang.foreign.ValueLayout.JAVA_SHORT;
@@ -84,6 +85,8 @@ final class CaseRun implements AutoCloseable {
     for (int index = 0; index < numbers.length; index++) {
       if (value.dtype() == DType.I32) {
         segment.setAtIndex(JAVA_INT, index, (int) numbers[index]);
+      } else if (value.dtype() == DType.I8) {
+        segment.set(JAVA_BYTE, index, (byte) numbers[index]);
       } else {
         segment.setAtIndex(JAVA_FLOAT, index, numbers[index]);
       }
@@ -110,7 +113,7 @@ final class CaseRun implements AutoCloseable {
     Map<String, int[]> untouched = new LinkedHashMap<>();
     for (Value value : graph.written()) {
       if (value.region() == Region.IO) {
-        untouched.put(value.name(), segment(value).toArray(JAVA_INT));
+        untouched.put(value.name(), bits(value));
       }
     }
     for (Region region : Region.values()) {
@@ -119,6 +122,16 @@ final class CaseRun implements AutoCloseable {
       }
     }
     return untouched;
+  }
+
+  private int[] bits(Value value) {
+    MemorySegment segment = segment(value);
+    if (value.dtype() != DType.I8) {
+      return segment.toArray(JAVA_INT);
+    }
+    int[] bits = new int[(int) segment.byteSize()];
+    Arrays.setAll(bits, index -> segment.get(JAVA_BYTE, index));
+    return bits;
   }
 
   private int[] gaps(int[] region) {

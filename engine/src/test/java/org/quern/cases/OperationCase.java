@@ -71,6 +71,11 @@ public final class OperationCase {
     return operand(operand, Kind.INPUT, DType.I32, fill, dimensions);
   }
 
+  /** Weights of 8 bits. */
+  public OperationCase bytes(String operand, Fill fill, int... dimensions) {
+    return operand(operand, Kind.INPUT, DType.I8, fill, dimensions);
+  }
+
   /** A weight. */
   public OperationCase parameter(String operand, Fill fill, int... dimensions) {
     return operand(operand, Kind.PARAMETER, DType.F32, fill, dimensions);

@@ -13,6 +13,7 @@ public final class OperationCases {
             ElementwiseCases.rows(),
             NormCases.rows(),
             MatmulCases.rows(),
+            QuantizedCases.rows(),
             AttentionCases.rows(),
             PositionCases.rows(),
             LossCases.rows(),

@@ -14,6 +14,7 @@ import org.quern.bindings.quern.quern_program;
 import org.quern.bindings.quern.quern_record;
 import org.quern.bindings.quern.quern_sample;
 import org.quern.bindings.quern.quern_step;
+import org.quern.ir.op.MatmulInt8;
 import org.quern.plan.RecordLayout;
 import org.quern.profile.SampleLayout;
 
@@ -79,6 +80,7 @@ class LayoutTest {
         new Field("samples", ProgramLayout.SAMPLES));
     assertThat(ProgramLayout.BARRIER_BYTES).isEqualTo(quern_barrier.layout().byteSize());
     assertThat(ProgramLayout.WORK_BYTES).isEqualTo(quern_h.QUERN_WORK_BYTES());
+    assertThat(MatmulInt8.MOST_INNER).isEqualTo(quern_h.QUERN_INT8_DEPTH());
   }
 
   @Test

@@ -26,6 +26,7 @@ import org.quern.ir.op.GatedActivation;
 import org.quern.ir.op.GradientNorm;
 import org.quern.ir.op.LayerNorm;
 import org.quern.ir.op.Matmul;
+import org.quern.ir.op.MatmulInt8;
 import org.quern.ir.op.RmsNorm;
 import org.quern.ir.op.Rope;
 import org.quern.ir.op.Round;
@@ -148,6 +149,7 @@ public final class ReferenceInterpreter {
       case Matmul op -> MatmulReference.forward(op, operands);
       case Matmul.InputGradient op -> MatmulReference.inputGradient(op, operands);
       case Matmul.WeightGradient op -> MatmulReference.weightGradient(op, operands);
+      case MatmulInt8 op -> MatmulInt8Reference.forward(op, operands);
       case ColumnSum _ -> ColumnSumReference.forward(operands);
       case Attention op -> AttentionReference.forward(op, operands);
       case Attention.Backward op -> AttentionReference.backward(op.forward(), operands);

@@ -546,6 +546,11 @@ public final class quern_h {
     return 16384;
   }
 
+  /** Largest K of matmul_int8. */
+  public static int QUERN_INT8_DEPTH() {
+    return 65536;
+  }
+
   /** {@code enum quern_status}. */
   public static int QUERN_OK() {
     return 0;

@@ -227,6 +227,7 @@ public final class VectorWalker implements Walker {
       case GRADIENT_NORM_F32 -> new GradientNormKernel();
       case ADAMW_F32 -> new AdamWKernel();
       case SGD_F32 -> new SgdKernel();
+      case MATMUL_INT8 -> new MatmulInt8Kernel();
       // These kernels compute in F32 alone, and no engine asks them for more.
       case MATMUL_BF16 -> (record, part, parts) -> Status.BAD_PROGRAM;
     };
