@@ -10,7 +10,10 @@ import java.util.Locale;
 public enum Precision {
   /** Operands as they are. */
   F32,
-  /** Operands rounded to the nearest BF16 (8 bits of mantissa), summed up as F32. */
+  /**
+   * Operands rounded to the nearest BF16 (8 bits of mantissa), summed up as F32; a training keeps
+   * activations for its backward pass in BF16 ({@link Graph#keepRounded}).
+   */
   BF16;
 
   /** The kernel that does the same in this precision. */
