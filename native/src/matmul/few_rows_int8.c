@@ -5,6 +5,9 @@
 /* Columns computed together. */
 #define MOST_COLUMNS 8
 
+/* Steps of the groups that are common, as in Q8_0: their loops are unrolled. */
+#define SMALL 32
+
 /* a, rounded: the integers of each row, and of each of its chunks the scale and what sums begin with. */
 typedef struct rounded {
     const quern_integer *integers;
@@ -24,13 +27,31 @@ typedef struct weights {
     int64_t group;
 } weights;
 
+/* Adds to sums the products of n <= QUERN_INT8_WIDTH steps from the k-th on. */
+QUERN_INLINE void add_steps(vint sum[QUERN_FEW_ROWS][MOST_COLUMNS], const rounded *a, const int8_t *b,
+                            int64_t next, int64_t k, const int64_t n, const int rows, const int count) {
+    vint x[MOST_COLUMNS];
+#pragma GCC unroll 8
+    for (int i = 0; i < count; i++) {
+        const int8_t *from = b + i * next + k;
+        x[i] = n == QUERN_INT8_WIDTH ? int8_weights(from) : int8_weights_first(from, n);
+    }
+#pragma GCC unroll 8
+    for (int i = 0; i < rows; i++) {
+        const vint y = vi_load((const int32_t *)(a->integers + i * a->stride + k));
+#pragma GCC unroll 8
+        for (int j = 0; j < count; j++) sum[i][j] = int8_dot(sum[i][j], x[j], y);
+    }
+}
+
 /*
  * Dot products of `rows` rows of a with `count` columns, which stand `apart` rows of b from each other.
  * Sums of a chunk are integers in lanes; they are scaled and added up as floats, chunk by chunk in rising
- * order, and lanes at the end, so a sum does not depend on the company it is computed in.
+ * order, and lanes at the end, so a sum does not depend on the company it is computed in. small: whether all
+ * groups have 32 steps.
  */
 QUERN_INLINE void dots(float *out, int64_t out_stride, const rounded *a, const weights *w, const float *bias,
-                       int64_t j, int64_t apart, const int rows, const int count) {
+                       int64_t j, int64_t apart, const int rows, const int count, const int small) {
     vfloat total[QUERN_FEW_ROWS][MOST_COLUMNS];
     const int8_t *b = w->b + j * w->stride;
     const float *scales = w->scales + j * w->groups;
@@ -42,9 +63,9 @@ QUERN_INLINE void dots(float *out, int64_t out_stride, const rounded *a, const w
     }
     int64_t chunk = 0;
     for (int64_t first = 0, g = 0; first < w->depth; g++) {
-        const int64_t group_end = quern_min(w->depth, first + w->group);
+        const int64_t group_end = small ? first + SMALL : quern_min(w->depth, first + w->group);
         for (; first < group_end; chunk++) {
-            const int64_t last = quern_min(group_end, first + QUERN_INT8_CHUNK);
+            const int64_t last = small ? group_end : quern_min(group_end, first + QUERN_INT8_CHUNK);
             vint sum[QUERN_FEW_ROWS][MOST_COLUMNS];
 #pragma GCC unroll 8
             for (int i = 0; i < rows; i++) {
@@ -55,35 +76,24 @@ QUERN_INLINE void dots(float *out, int64_t out_stride, const rounded *a, const w
 #pragma GCC unroll 8
                 for (int n = 0; n < count; n++) sum[i][n] = start;
             }
-            int64_t k = first;
-            for (; k + QUERN_INT8_WIDTH <= last; k += QUERN_INT8_WIDTH) {
-                vint x[MOST_COLUMNS];
-#pragma GCC unroll 8
-                for (int n = 0; n < count; n++) x[n] = int8_weights(b + n * next + k);
-#pragma GCC unroll 8
-                for (int i = 0; i < rows; i++) {
-                    const vint y = vi_load((const int32_t *)(a->integers + i * a->stride + k));
-#pragma GCC unroll 8
-                    for (int n = 0; n < count; n++) sum[i][n] = int8_dot(sum[i][n], x[n], y);
+            if (small) {
+#pragma GCC unroll 2
+                for (int step = 0; step < SMALL; step += QUERN_INT8_WIDTH) {
+                    add_steps(sum, a, b, next, first + step, quern_min(SMALL, QUERN_INT8_WIDTH), rows, count);
                 }
-            }
-            if (k < last) {
-#pragma GCC unroll 8
-                for (int n = 0; n < count; n++) {
-                    const vint x = int8_weights_first(b + n * next + k, last - k);
-#pragma GCC unroll 8
-                    for (int i = 0; i < rows; i++) {
-                        const vint y = vi_load((const int32_t *)(a->integers + i * a->stride + k));
-                        sum[i][n] = int8_dot(sum[i][n], x, y);
-                    }
+            } else {
+                int64_t k = first;
+                for (; k + QUERN_INT8_WIDTH <= last; k += QUERN_INT8_WIDTH) {
+                    add_steps(sum, a, b, next, k, QUERN_INT8_WIDTH, rows, count);
                 }
+                if (k < last) add_steps(sum, a, b, next, k, last - k, rows, count);
             }
 #pragma GCC unroll 8
             for (int n = 0; n < count; n++) {
-                const float scale = scales[n * apart * w->groups + g];
+                const vfloat scale = v_splat(scales[n * apart * w->groups + g]);
 #pragma GCC unroll 8
                 for (int i = 0; i < rows; i++) {
-                    total[i][n] = v_fma(v_floats(sum[i][n]), v_splat(a->scales[i * a->chunks + chunk] * scale),
+                    total[i][n] = v_fma(v_floats(sum[i][n]), v_splat(a->scales[i * a->chunks + chunk]) * scale,
                                         total[i][n]);
                 }
             }
@@ -106,10 +116,14 @@ QUERN_INLINE void dots(float *out, int64_t out_stride, const rounded *a, const w
     case rows: {                                                                         \
         const int64_t apart = columns / count;                                           \
         for (int64_t j = 0; j < apart; j++) {                                            \
-            dots(out, out_stride, &left, &right, bias, j, apart, rows, count);           \
+            if (small) {                                                                 \
+                dots(out, out_stride, &left, &right, bias, j, apart, rows, count, 1);    \
+            } else {                                                                     \
+                dots(out, out_stride, &left, &right, bias, j, apart, rows, count, 0);    \
+            }                                                                            \
         }                                                                                \
         for (int64_t j = apart * count; j < columns; j++) {                              \
-            dots(out, out_stride, &left, &right, bias, j, 0, rows, 1);                   \
+            dots(out, out_stride, &left, &right, bias, j, 0, rows, 1, 0);                 \
         }                                                                                \
         break;                                                                           \
     }
@@ -140,6 +154,7 @@ void quern_few_rows_int8(float *out, int64_t out_stride, const float *a, int64_t
     }
     const rounded left = {integers, a_scales, starts, stride, chunks};
     const weights right = {b, scales, b_stride, groups, depth, group};
+    const int small = QUERN_LANES > 1 && group == SMALL && depth % SMALL == 0;
     switch (rows) {
         DOTS(1, 4)
         DOTS(2, 4)

@@ -63,13 +63,10 @@ QUERN_INLINE vint int8_dot(vint sum, vint x, vint y) {
 
 /* QUERN_INT8_WIDTH weights. */
 QUERN_INLINE vint int8_weights(const int8_t *p) {
-#if QUERN_LANES == 1
-    return (int32_t)((uint32_t)(uint16_t)p[0] | (uint32_t)p[1] << 16);
-#elif QUERN_INT8_STEPS == 4
+#if QUERN_INT8_STEPS == 4
     return (vint)(*(const vbytes_unaligned *)p ^ (int8_t)-QUERN_INT8_OFFSET);
 #else
-    typedef int16_t shorts __attribute__((vector_size(2 * QUERN_INT8_WIDTH)));
-    return (vint)__builtin_convertvector((vbytes)*(const vbytes_unaligned *)p, shorts);
+    return vi_load_shorts(p);
 #endif
 }
 

@@ -58,8 +58,8 @@ QUERN_INLINE vint pairs_along(const quern_operand *x, int64_t at, int64_t n) {
 
 /* 16 pairs of an element and the one below it, which counts as zero unless `both`. */
 QUERN_INLINE vint pairs_across(const quern_operand *x, int64_t at, int64_t n, int both) {
-    const vuint low = __builtin_convertvector(read_16(x, at, n), vuint);
-    const vuint high = __builtin_convertvector(read_16(x, at + x->stride, both ? n : 0), vuint);
+    const vuint low = v_widen((vhalf)read_16(x, at, n));
+    const vuint high = v_widen((vhalf)read_16(x, at + x->stride, both ? n : 0));
     return (vint)(low | high << 16);
 }
 

@@ -52,6 +52,23 @@ QUERN_INLINE vint vi_dot_bytes(vint sum, vint x, vint y) {
 }
 #endif
 
+/* 2 QUERN_LANES signed bytes as 16-bit integers. */
+QUERN_INLINE vint vi_load_shorts(const int8_t *p) {
+#if QUERN_LANES == 1
+    return (int32_t)((uint32_t)(uint16_t)p[0] | (uint32_t)p[1] << 16);
+#elif QUERN_LANES == 16 && defined(__AVX512BW__)
+    return (vint)_mm512_cvtepi8_epi16(_mm256_loadu_si256((const __m256i *)p));
+#elif QUERN_LANES == 8
+    return (vint)_mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i *)p));
+#else
+    typedef int8_t bytes __attribute__((vector_size(2 * QUERN_LANES)));
+    typedef int16_t shorts __attribute__((vector_size(4 * QUERN_LANES)));
+    bytes x;
+    memcpy(&x, p, sizeof x);
+    return (vint)__builtin_convertvector(x, shorts);
+#endif
+}
+
 QUERN_INLINE vint vi_dot_shorts(vint sum, vint x, vint y) {
 #if QUERN_LANES == 16 && defined(__AVX512BW__)
     return sum + (vint)_mm512_madd_epi16((__m512i)x, (__m512i)y);
