@@ -49,7 +49,16 @@ enum quern_flag {
     /* The record is left out unless quern_step.update is set: gradient norm and optimizer. */
     QUERN_ON_UPDATE = 2,
     /* A parameter may have changed by now: the run is no longer cancelled. */
-    QUERN_COMMITTED = 4
+    QUERN_COMMITTED = 4,
+    /*
+     * The next record is elementwise and reads what this one makes: a walker may do both together, block
+     * by block, as quern_run does. One that does record after record lets the workers meet in between;
+     * QUERN_BARRIER is set for it. First of such a row may be matmul_f32, matmul_bf16 or a norm or its
+     * backward; after it activation_f32, gated_activation_f32, their backwards, add_f32, round_f32 and
+     * widen_bf16, all of whose operands have as many elements as what the first makes (the norms' out
+     * and dx), and which write nothing that the first one reads.
+     */
+    QUERN_FUSED = 8
 };
 
 /* quern_record.integers[6] of matmul_f32 and matmul_bf16 */
@@ -165,7 +174,7 @@ typedef struct quern_record {
 
 /* When one worker did one record: nanoseconds of a clock that only goes forward. */
 typedef struct quern_sample {
-    /* When the kernel began; 0 where the record was left out (QUERN_ON_UPDATE). */
+    /* When the kernel began; 0 where the record was left out (QUERN_ON_UPDATE) or done with another. */
     int64_t begin;
     /* When it was done, or the record passed over. */
     int64_t end;

@@ -84,8 +84,21 @@ static int32_t check_program(const quern_program *program, int32_t part, int64_t
     return QUERN_OK;
 }
 
-static int32_t run_record(const quern_program *program, int64_t index, int32_t part) {
+/* The last of the row of fused records that begins here, or -1 where the row is not run as a whole. */
+static int64_t last_fused(const quern_program *program, int64_t index, int64_t last) {
+    if (index > 0 && (program->records[index - 1].flags & QUERN_FUSED)) return -1;
+    while (index < last && (program->records[index].flags & QUERN_FUSED)) index++;
+    return index < last ? index : -1;
+}
+
+static int32_t run_record(const quern_program *program, int64_t index, int32_t part, int alone) {
     const quern_record *record = &program->records[index];
+    quern_record copy;
+    if (alone && (record->flags & QUERN_FUSED)) {
+        copy = *record;
+        copy.flags &= ~QUERN_FUSED;
+        record = &copy;
+    }
     quern_function *function = quern_function_of(program->tier, record->kernel);
     if (function == NULL) {
         return quern_fail(QUERN_BAD_PROGRAM,
@@ -117,10 +130,11 @@ static inline __attribute__((always_inline)) int32_t walk(const quern_program *p
         if (!(flags & QUERN_COMMITTED) && __atomic_load_n(&step->cancel, __ATOMIC_RELAXED) != 0) {
             return cancel(step, i);
         }
+        const int64_t fused = last_fused(program, i, last);
         int64_t begin = 0;
         if (update || !(flags & QUERN_ON_UPDATE)) {
             begin = samples == NULL ? 0 : quern_nanoseconds();
-            status = run_record(program, i, part);
+            status = run_record(program, i, part, fused < 0);
             if (status == QUERN_CANCELLED) {
                 return cancel(step, i);
             }
@@ -130,13 +144,17 @@ static inline __attribute__((always_inline)) int32_t walk(const quern_program *p
         }
         int64_t end = samples == NULL ? 0 : quern_nanoseconds();
         /* A record left out keeps its barrier: all workers decide by the same step->update. */
+        if (fused > i) flags = program->records[fused].flags;
         int meets = (flags & QUERN_BARRIER) && program->parts > 1;
         if (meets) {
             meet(program->barrier, program->parts, step);
         }
         if (samples != NULL) {
-            samples[i] = (quern_sample){begin, end, meets ? quern_nanoseconds() : end};
+            const int64_t met = meets ? quern_nanoseconds() : end;
+            samples[i] = (quern_sample){begin, end, met};
+            for (int64_t done = i + 1; done <= fused; done++) samples[done] = (quern_sample){0, met, met};
         }
+        if (fused > i) i = fused;
     }
     return status_of(step);
 }

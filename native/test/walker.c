@@ -1,4 +1,4 @@
-/* quern_run with one to four workers: barriers, cancellation, failures, refusals, updates. */
+/* quern_run with one to four workers: barriers, cancellation, failures, refusals, updates, fusing. */
 #include "check.h"
 
 #include <pthread.h>
@@ -326,6 +326,81 @@ static void samples(int32_t tier) {
     }
 }
 
+/* Three records that are fused, and one that reads what they made by other shares. */
+static void append_fused(world *it) {
+    quern_record *norm = append(it, QUERN_KERNEL_rms_norm_backward_f32, QUERN_BARRIER | QUERN_FUSED);
+    norm->pointers[0] = it->y;
+    norm->pointers[1] = it->sums;
+    norm->pointers[2] = it->a;
+    norm->pointers[3] = it->b;
+    norm->pointers[4] = it->losses;
+    norm->pointers[5] = it->b;
+    norm->integers[0] = ROWS;
+    norm->integers[1] = CHANNELS;
+    quern_record *act = append(it, QUERN_KERNEL_activation_f32, QUERN_BARRIER | QUERN_FUSED);
+    act->pointers[0] = act->pointers[1] = it->y;
+    act->integers[0] = SIZE;
+    act->integers[1] = QUERN_GELU_TANH;
+    append_add(it, it->y, it->y, it->b, QUERN_BARRIER);
+    quern_record *sum = append(it, QUERN_KERNEL_column_sum_f32, QUERN_BARRIER);
+    sum->pointers[0] = it->sums;
+    sum->pointers[1] = it->y;
+    sum->integers[0] = ROWS;
+    sum->integers[1] = CHANNELS;
+}
+
+static float expected_sums[CHANNELS];
+
+static void before_fused(world *it, int run) {
+    reset(it);
+    for (int i = 0; i < ROWS; i++) it->losses[i] = 0.5f;
+    it->program.samples = run % 2 ? taken : NULL;
+}
+
+static void after_fused(world *it, int run, const int32_t *statuses, char messages[][256]) {
+    for (int32_t part = 0; part < it->program.parts; part++) {
+        CHECK(statuses[part] == QUERN_OK, "%s", messages[part]);
+        const quern_sample *sample = taken + part * it->program.count;
+        if (run % 2 == 0) continue;
+        CHECK(sample[0].begin > 0 && sample[0].met >= sample[0].end, "the first has the time of all");
+        for (int i = 1; i < 3; i++) {
+            CHECK(sample[i].begin == 0 && sample[i].end == sample[0].met && sample[i].met == sample[0].met,
+                  "record %d was done with the first", i);
+        }
+        CHECK(sample[3].begin >= sample[0].met, "the next begins when all have met");
+    }
+    CHECK(memcmp(it->y, expected, sizeof expected) == 0 &&
+              memcmp(it->sums, expected_sums, sizeof expected_sums) == 0,
+          "fused or not: the same bits");
+}
+
+/* One after the other, and so in ranges that end within the row, they give the bits of the row. */
+static void fused(int32_t tier) {
+    static const int64_t ends[][4] = {{1, 2, 3, 4}, {2, 3, 4, 4}, {1, 3, 4, 4}, {3, 4, 4, 4}, {4, 4, 4, 4}};
+    for (int way = 0; way < 5; way++) {
+        world *it = new_world(1, tier);
+        append_fused(it);
+        before_fused(it, 0);
+        int64_t from = 0;
+        for (int i = 0; i < 4; i++) {
+            CHECK(quern_run(&it->program, 0, from, ends[way][i]) == QUERN_OK, "%s", quern_error_message());
+            from = ends[way][i];
+        }
+        if (way == 0) {
+            memcpy(expected, it->y, sizeof expected);
+            memcpy(expected_sums, it->sums, sizeof expected_sums);
+        }
+        CHECK(memcmp(it->y, expected, sizeof expected) == 0 &&
+                  memcmp(it->sums, expected_sums, sizeof expected_sums) == 0,
+              "way %d gives the same bits", way);
+    }
+    for (int32_t parts = 1; parts <= MOST_WORKERS; parts++) {
+        world *it = new_world(parts, tier);
+        append_fused(it);
+        run_crew(it, 50, before_fused, after_fused);
+    }
+}
+
 static void refuse(const quern_program *program, int32_t part, int64_t first, int64_t last,
                    const char *text) {
     if (program && program->step) program->step->status = QUERN_OK;
@@ -386,6 +461,7 @@ int main(void) {
         samples(tier);
         failure_of_one(tier);
         updates(tier);
+        fused(tier);
     }
     cancellation_at_any_time(quern_cpu_tier());
     refusals();

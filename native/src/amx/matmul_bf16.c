@@ -5,6 +5,7 @@
  * two of b, each is used twice: a product for every load.
  */
 #include "amx/tiles.h"
+#include "kernels/fused.h"
 #include "matmul/few_rows.h"
 #include "matmul/pairs.h"
 #include "matmul/region.h"
@@ -202,15 +203,18 @@ QUERN_KERNEL_DEFINE(matmul_bf16) {
             const int64_t steps = (depth + QUERN_TILE_DEPTH - 1) / QUERN_TILE_DEPTH;
             b.from = operand_at(b_from, b_transposed ? j * b.stride + p : p * b.stride + j, b.stored);
             pack_b(packed_b, &b, b_transposed, columns, depth);
-            for (int64_t i = own.rows.first; i < own.rows.last; i += BLOCK_ROWS) {
+            for (int64_t i = own.rows.first; i < own.rows.last && status == QUERN_OK; i += BLOCK_ROWS) {
                 const int64_t rows = quern_min(own.rows.last - i, BLOCK_ROWS);
                 a.from = operand_at(a_from, a_transposed ? p * a.stride + i : i * a.stride + p, a_stored);
                 pack_a(packed_a, &a, a_transposed, rows, depth);
                 multiply(out + i * out_stride + j, out_stride, packed_a, packed_b,
                          bias && p == 0 ? bias + j : NULL, accumulate || p > 0, rows, columns, steps, sums);
+                if (p + deep >= k) {
+                    status = quern_finish(record, i * out_stride + j, out_stride, rows, columns);
+                }
             }
             p += deep;
-        } while (p < k);
+        } while (p < k && status == QUERN_OK);
     }
     quern_tiles_end();
     return status;

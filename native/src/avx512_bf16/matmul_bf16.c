@@ -4,6 +4,7 @@
  * 28 hold sums, two b and one an element pair of a. A panel of b (BLOCK_DEPTH by 32, 24 KiB) stays in the
  * first-level cache, the block of a in the second-level one.
  */
+#include "kernels/fused.h"
 #include "matmul/few_rows.h"
 #include "matmul/pairs.h"
 #include "matmul/region.h"
@@ -229,6 +230,9 @@ QUERN_KERNEL_DEFINE(matmul_bf16) {
                 multiply(out + i * out_stride + j, out_stride, packed_a, packed_b,
                          bias && p == 0 ? bias + j : NULL, accumulate || p > 0, rows, columns, steps,
                          (depth + 1) / 2);
+                if (p + deep < k) continue;
+                const int32_t status = quern_finish(record, i * out_stride + j, out_stride, rows, columns);
+                if (status != QUERN_OK) return status;
             }
             p += deep;
         } while (p < k);

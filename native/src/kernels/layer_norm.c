@@ -5,6 +5,7 @@
  * an order that depends on C alone.
  */
 #include "elements.h"
+#include "kernels/fused.h"
 
 #include <math.h>
 
@@ -89,6 +90,8 @@ QUERN_KERNEL_DEFINE(layer_norm_f32) {
         mean[n] = (float)(rough + correction);
         rstd[n] = (float)(1 / sqrt((variance < 0 ? 0 : variance) + epsilon));
         normalize(out + n * channels, row, gamma, beta, channels, mean[n], rstd[n]);
+        const int32_t status = quern_finish_rows(record, rows, n, channels);
+        if (status != QUERN_OK) return status;
     }
     return QUERN_OK;
 }
@@ -233,6 +236,8 @@ QUERN_KERNEL_DEFINE(layer_norm_backward_f32) {
     for (int64_t n = own_rows.first; n < own_rows.last; n++) {
         input_gradient_row(dx + n * channels, dout + n * channels, x + n * channels, gamma,
                            channels, mean[n], rstd[n]);
+        const int32_t status = quern_finish_rows(record, own_rows, n, channels);
+        if (status != QUERN_OK) return status;
     }
     int adds_gamma = quern_adds(record, 1);
     int adds_beta = quern_adds(record, 2);

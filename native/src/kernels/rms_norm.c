@@ -5,6 +5,7 @@
  * an order that depends on C alone.
  */
 #include "elements.h"
+#include "kernels/fused.h"
 
 #include <math.h>
 
@@ -54,6 +55,8 @@ QUERN_KERNEL_DEFINE(rms_norm_f32) {
             vfloat value = v_load_first(row + c, count);
             v_store_first(to + c, value * scale * v_load_first(gamma + c, count), count);
         }
+        const int32_t status = quern_finish_rows(record, rows, n, channels);
+        if (status != QUERN_OK) return status;
     }
     return QUERN_OK;
 }
@@ -160,6 +163,8 @@ QUERN_KERNEL_DEFINE(rms_norm_backward_f32) {
     for (int64_t n = own_rows.first; n < own_rows.last; n++) {
         input_gradient_row(dx + n * channels, dout + n * channels, x + n * channels, gamma,
                            channels, rstd[n]);
+        const int32_t status = quern_finish_rows(record, own_rows, n, channels);
+        if (status != QUERN_OK) return status;
     }
     int adds = quern_adds(record, 1);
     quern_range own = quern_share(channels, SHARE_MULTIPLE, part, parts);

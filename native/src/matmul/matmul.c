@@ -4,6 +4,7 @@
  * The naive version, and the order of every sum: blocks of BLOCK_DEPTH rising, within each k rising.
  *   for m, n: out[m][n] = bias[n]; for k: out[m][n] += a[m][k] * b[k][n]
  */
+#include "kernels/fused.h"
 #include "matmul/few_rows.h"
 #include "matmul/gemm.h"
 #include "matmul/operand.h"
@@ -59,6 +60,7 @@ QUERN_INLINE int32_t matmul(const quern_record *record, int32_t part, int32_t pa
                            operand_at(b, columns.first * b_step, stored), stored, b_stride, b_transposed,
                            bias ? bias + columns.first : NULL, accumulate, m,
                            columns.last - columns.first, k, work);
+            return quern_finish(record, columns.first, out_stride, m, columns.last - columns.first);
         }
         return QUERN_OK;
     }
@@ -93,6 +95,9 @@ QUERN_INLINE int32_t matmul(const quern_record *record, int32_t part, int32_t pa
                 quern_gemm(out + i * out_stride + j, out_stride, QUERN_PACKED, packed_a, 0, packed_b,
                            depth, bias && p == 0 ? bias + j : NULL, accumulate || p > 0, rows, columns,
                            depth);
+                if (p + BLOCK_DEPTH < k) continue;
+                const int32_t status = quern_finish(record, i * out_stride + j, out_stride, rows, columns);
+                if (status != QUERN_OK) return status;
             }
             p += BLOCK_DEPTH;
         } while (p < k);

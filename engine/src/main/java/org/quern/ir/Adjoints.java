@@ -40,17 +40,30 @@ public final class Adjoints {
       throw new GraphException("The loss depends on no parameter: there is nothing to train.");
     }
     Map<Integer, List<Value>> firstUses = firstUses(forward);
+    List<Value> completed = List.of();
     for (Node node : forward.reversed()) {
+      // What follows a complete gradient gives way to an elementwise node, which then stands right
+      // after the product whose output it goes on with.
+      if (!node.op().isElementwise()) {
+        adjoints.report(completed, complete);
+        completed = List.of();
+      }
       boolean reached =
           node.outputs().stream()
               .anyMatch(output -> output.id() == loss.id() || adjoints.reaches(output));
       if (reached && node.inputs().stream().anyMatch(adjoints::wants)) {
         node.op().adjoint(node, adjoints);
       }
-      for (Value parameter : firstUses.getOrDefault(node.id(), List.of())) {
-        if (graph.hasGradient(parameter)) {
-          complete.accept(graph.layout().parameter(parameter.name()));
-        }
+      adjoints.report(completed, complete);
+      completed = firstUses.getOrDefault(node.id(), List.of());
+    }
+    adjoints.report(completed, complete);
+  }
+
+  private void report(List<Value> parameters, Consumer<Parameter> complete) {
+    for (Value parameter : parameters) {
+      if (graph.hasGradient(parameter)) {
+        complete.accept(graph.layout().parameter(parameter.name()));
       }
     }
   }

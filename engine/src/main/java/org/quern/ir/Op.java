@@ -63,6 +63,19 @@ public interface Op {
     return false;
   }
 
+  /**
+   * Whether each element of the outputs depends on the same element of the inputs alone, and
+   * nothing on its number. All have one size, and the first integer of the record is that size.
+   */
+  default boolean isElementwise() {
+    return false;
+  }
+
+  /** Whether the kernel can have elementwise operations done on parts of its first output. */
+  default boolean fusesElementwise() {
+    return false;
+  }
+
   /** The inputs, by index, whose memory output {@code output} may take over. */
   default int[] inPlace(int output) {
     return new int[0];

@@ -1,6 +1,7 @@
 package org.quern.plan;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import org.quern.ir.Graph;
 import org.quern.ir.Node;
@@ -10,7 +11,8 @@ import org.quern.ir.Value;
 /**
  * After which nodes the workers must meet: where a later one reads what an earlier wrote, or writes
  * what an earlier read or wrote, and none stands between them yet. Workers meet after a node that a
- * run leaves out, too.
+ * run leaves out, too. Nodes that run as one count as one; that workers meet between them is for
+ * walkers that do not fuse.
  */
 final class Barriers {
   private record Range(Region region, long start, long end) {
@@ -27,23 +29,19 @@ final class Barriers {
     this.memory = memory;
   }
 
-  static boolean[] of(Graph graph, MemoryPlan memory) {
-    return new Barriers(memory).scan(graph);
+  static boolean[] of(Graph graph, Fusion fusion, MemoryPlan memory) {
+    return new Barriers(memory).scan(graph, fusion);
   }
 
-  private boolean[] scan(Graph graph) {
+  private boolean[] scan(Graph graph, Fusion fusion) {
     boolean[] after = new boolean[graph.nodes().size()];
     int previous = -1;
-    for (Node node : graph.nodes()) {
+    for (int first = 0; first < after.length; first = previous + 1) {
       List<Range> nodeReads = new ArrayList<>();
       List<Range> nodeWrites = new ArrayList<>();
-      for (int index = 0; index < node.inputs().size(); index++) {
-        Value input = node.input(index);
-        if (!input.isNone()) {
-          (node.op().updates(index) ? nodeWrites : nodeReads).add(range(input));
-        }
-      }
-      node.outputs().forEach(output -> nodeWrites.add(range(output)));
+      int last = fusion.last(first);
+      graph.nodes().subList(first, last + 1).forEach(node -> collect(node, nodeReads, nodeWrites));
+      Arrays.fill(after, first, last, true);
       if (previous >= 0
           && (overlap(nodeReads, writes)
               || overlap(nodeWrites, writes)
@@ -54,9 +52,19 @@ final class Barriers {
       }
       reads.addAll(nodeReads);
       writes.addAll(nodeWrites);
-      previous = node.id();
+      previous = last;
     }
     return after;
+  }
+
+  private void collect(Node node, List<Range> nodeReads, List<Range> nodeWrites) {
+    for (int index = 0; index < node.inputs().size(); index++) {
+      Value input = node.input(index);
+      if (!input.isNone()) {
+        (node.op().updates(index) ? nodeWrites : nodeReads).add(range(input));
+      }
+    }
+    node.outputs().forEach(output -> nodeWrites.add(range(output)));
   }
 
   private Range range(Value value) {

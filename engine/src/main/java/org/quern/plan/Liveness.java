@@ -26,7 +26,7 @@ final class Liveness {
     Arrays.setAll(owner, id -> id);
   }
 
-  static Liveness of(Graph graph, boolean inPlace) {
+  static Liveness of(Graph graph, Fusion fusion, boolean inPlace) {
     Liveness liveness = new Liveness(graph.values().size());
     for (Node node : graph.nodes()) {
       for (Value output : node.outputs()) {
@@ -48,19 +48,30 @@ final class Liveness {
     }
     graph.outputs().values().forEach(value -> liveness.last[value.id()] = Integer.MAX_VALUE);
     if (inPlace) {
-      graph.nodes().forEach(liveness::takeOver);
+      graph.nodes().forEach(node -> liveness.takeOver(graph, fusion, node));
     }
+    liveness.extend(fusion);
     return liveness;
   }
 
-  private void takeOver(Node node) {
+  /** Nodes that run as one need all their operands from the first of them to the last. */
+  private void extend(Fusion fusion) {
+    for (int id = 0; id < first.length; id++) {
+      first[id] = first[id] < 0 ? first[id] : fusion.first(first[id]);
+      last[id] = last[id] < 0 || last[id] == Integer.MAX_VALUE ? last[id] : fusion.last(last[id]);
+    }
+  }
+
+  private void takeOver(Graph graph, Fusion fusion, Node node) {
     Op op = node.op();
     List<Value> outputs = node.outputs();
     boolean[] taken = new boolean[node.inputs().size()];
     for (int output = 0; output < outputs.size(); output++) {
       for (int index : op.inPlace(output)) {
         Value input = node.input(index);
-        if (!taken[index] && mayTakeOver(node, index, outputs.get(output))) {
+        if (!taken[index]
+            && mayTakeOver(node, index, outputs.get(output))
+            && fusion.mayWrite(graph, node, input, this)) {
           taken[index] = true;
           int root = owner(input.id());
           owner[outputs.get(output).id()] = root;

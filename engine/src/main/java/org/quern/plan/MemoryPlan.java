@@ -29,12 +29,12 @@ final class MemoryPlan {
     Arrays.fill(offsets, -1);
   }
 
-  static MemoryPlan of(Graph graph, boolean guarded) {
+  static MemoryPlan of(Graph graph, Fusion fusion, boolean guarded) {
     MemoryPlan plan = new MemoryPlan(graph.values().size());
     for (Region region : List.of(Region.CACHE, Region.CONSTANTS, Region.IO)) {
       plan.placeInOrder(graph, region);
     }
-    Liveness liveness = Liveness.of(graph, !guarded);
+    Liveness liveness = Liveness.of(graph, fusion, !guarded);
     if (guarded) {
       plan.placeGuarded(graph);
     } else {

@@ -17,6 +17,7 @@ import org.quern.memory.Bytes;
 public final class Plan {
   private final Graph graph;
   private final PlanOptions options;
+  private final Fusion fusion;
   private final MemoryPlan memory;
   private final boolean[] barriers;
   private final int committed;
@@ -24,8 +25,9 @@ public final class Plan {
   private Plan(Graph graph, PlanOptions options) {
     this.graph = graph;
     this.options = options;
-    this.memory = MemoryPlan.of(graph, options.guarded());
-    this.barriers = Barriers.of(graph, memory);
+    this.fusion = options.guarded() ? Fusion.none(graph) : Fusion.of(graph);
+    this.memory = MemoryPlan.of(graph, fusion, options.guarded());
+    this.barriers = Barriers.of(graph, fusion, memory);
     this.committed =
         graph.nodes().stream()
             .filter(Node::changesParameters)
@@ -64,9 +66,17 @@ public final class Plan {
     return graph.nodes().size() * RecordLayout.BYTES;
   }
 
-  /** Whether all workers meet after {@code node}. */
+  /**
+   * Whether all workers meet after {@code node}. Where it is fused with the next, only those
+   * walkers have them meet that do one record after the other.
+   */
   public boolean barrierAfter(Node node) {
     return barriers[node.id()];
+  }
+
+  /** Whether a walker may do {@code node} and the one after it together, block by block. */
+  public boolean isFusedWithNext(Node node) {
+    return fusion.goesOn(node);
   }
 
   /** Whether {@code node} changes a parameter, or one before it does. */
@@ -93,7 +103,10 @@ public final class Plan {
     return crc.getValue() << 32 | graph.nodes().size();
   }
 
-  /** The program, a line a node: operation, operands with their places, and where workers meet. */
+  /**
+   * The program, a line a node: operation, operands with their places, where workers meet (|) and
+   * what is fused with the next line (+).
+   */
   @Override
   public String toString() {
     StringBuilder text = new StringBuilder();
@@ -107,7 +120,8 @@ public final class Plan {
             options.guarded() ? ", guarded" : ""));
     for (Node node : graph.nodes()) {
       text.append(String.format(Locale.ROOT, "%4d %s%s", node.id(), node.op(), places(node)));
-      text.append(node.onUpdate() ? " on update" : "").append(barrierAfter(node) ? " |" : "");
+      text.append(node.onUpdate() ? " on update" : "")
+          .append(isFusedWithNext(node) ? " +" : barrierAfter(node) ? " |" : "");
       text.append(System.lineSeparator());
     }
     return text.toString();

@@ -42,7 +42,8 @@ public final class ProgramWriter {
       int flags =
           (plan.barrierAfter(node) ? RecordLayout.FLAG_BARRIER : 0)
               | (node.onUpdate() ? RecordLayout.FLAG_ON_UPDATE : 0)
-              | (plan.isCommitted(node) ? RecordLayout.FLAG_COMMITTED : 0);
+              | (plan.isCommitted(node) ? RecordLayout.FLAG_COMMITTED : 0)
+              | (plan.isFusedWithNext(node) ? RecordLayout.FLAG_FUSED : 0);
       int kernel = precision.kernel(node.op().kernel()).ordinal();
       record.set(ValueLayout.JAVA_INT, RecordLayout.KERNEL, kernel);
       record.set(ValueLayout.JAVA_INT, RecordLayout.FLAGS, flags);

@@ -53,5 +53,8 @@ public final class RecordLayout {
   /** {@code QUERN_COMMITTED}: a parameter may have changed, so the run is no longer cancelled. */
   public static final int FLAG_COMMITTED = 4;
 
+  /** {@code QUERN_FUSED}: the next record may be done together with this one. */
+  public static final int FLAG_FUSED = 8;
+
   private RecordLayout() {}
 }

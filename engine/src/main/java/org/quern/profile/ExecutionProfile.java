@@ -108,6 +108,7 @@ public final class ExecutionProfile {
       records.add(
           new RecordTime(
               node,
+              FusedNodes.after(plan, node, other -> counts[other] > 0),
               counts[record],
               work[record] / 1e9 / workers,
               longest[record] / 1e9,
@@ -116,9 +117,10 @@ public final class ExecutionProfile {
     return records;
   }
 
-  /** What each operation took, those that took longest first. */
+  /** What each operation that ran took, those that took longest first. */
   public List<OperationTime> operations() {
-    return group(records(), record -> record.node().op().name());
+    return group(
+        records().stream().filter(record -> record.count() > 0).toList(), RecordTime::operation);
   }
 
   /** The table that {@code quern train --profile} prints. */

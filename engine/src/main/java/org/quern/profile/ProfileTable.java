@@ -8,10 +8,14 @@ final class ProfileTable {
   /** Operations below this share of a run are not split by shape, nor are such shapes shown. */
   private static final double SPLIT = 0.02;
 
+  /** Characters of the first column, unless a name is longer. */
+  private static final int NAME_WIDTH = 40;
+
   private final ExecutionProfile profile;
   private final Roofline roofline;
   private final long runs;
   private final double seconds;
+  private final int width;
   private final StringBuilder text = new StringBuilder();
 
   private ProfileTable(ExecutionProfile profile, Roofline roofline) {
@@ -19,6 +23,10 @@ final class ProfileTable {
     this.roofline = roofline;
     this.runs = Math.max(1, profile.runs());
     this.seconds = profile.seconds();
+    this.width =
+        profile.operations().stream()
+            .mapToInt(operation -> operation.name().length())
+            .reduce(NAME_WIDTH, Math::max);
   }
 
   static String of(ExecutionProfile profile, Roofline roofline) {
@@ -39,8 +47,15 @@ final class ProfileTable {
         profile.workers() == 1 ? "thread" : "threads");
     line("Roofline: %s", roofline);
     line(
-        "%-40s %6s %9s %7s %8s %8s %7s %8s",
-        "operation", "count", "ms", "share", "wait ms", "GFLOP/s", "GB/s", "roofline");
+        "%-" + width + "s %6s %9s %7s %8s %8s %7s %8s",
+        "operation",
+        "count",
+        "ms",
+        "share",
+        "wait ms",
+        "GFLOP/s",
+        "GB/s",
+        "roofline");
     for (OperationTime operation : operations) {
       row("", operation);
       List<OperationTime> shapes = operation.byShape();
@@ -59,7 +74,7 @@ final class ProfileTable {
   private void row(String indent, OperationTime operation) {
     if (operation.count() > 0) {
       line(
-          "%-40s %6s %9.3f %5.1f %% %8.3f %8s %7s %6.0f %%",
+          "%-" + width + "s %6s %9.3f %5.1f %% %8.3f %8s %7s %6.0f %%",
           indent + operation.name(),
           count(operation),
           milliseconds(operation.seconds()),
@@ -72,7 +87,7 @@ final class ProfileTable {
   }
 
   private void rest(String what, double part) {
-    line("%-40s %6s %9.3f %5.1f %%", what, "", milliseconds(part), share(part));
+    line("%-" + width + "s %6s %9.3f %5.1f %%", what, "", milliseconds(part), share(part));
   }
 
   /** Records a run; not whole where some runs leave the optimizer out. */

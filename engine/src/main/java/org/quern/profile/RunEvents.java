@@ -3,6 +3,7 @@ package org.quern.profile;
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
 import java.lang.foreign.MemorySegment;
+import java.util.List;
 import java.util.Locale;
 import jdk.jfr.FlightRecorder;
 import org.jspecify.annotations.Nullable;
@@ -82,12 +83,15 @@ public final class RunEvents {
     int records = plan.graph().nodes().size();
     for (Node node : plan.graph().nodes()) {
       for (int worker = 0; worker < workers; worker++) {
-        long at = ((long) worker * records + node.id()) * SampleLayout.BYTES;
-        long start = samples.get(JAVA_LONG, at + SampleLayout.BEGIN);
+        long first = (long) worker * records;
+        long at = (first + node.id()) * SampleLayout.BYTES;
+        long start = began(samples, first + node.id());
         if (start != 0) {
           long end = samples.get(JAVA_LONG, at + SampleLayout.END);
+          List<Node> fused =
+              FusedNodes.after(plan, node, other -> began(samples, first + other) != 0);
           KernelEvent event = new KernelEvent();
-          event.operation = node.op().name();
+          event.operation = FusedNodes.operation(node, fused);
           event.kernel = precision.kernel(node.op().kernel()).name().toLowerCase(Locale.ROOT);
           event.program = title;
           event.run = runs;
@@ -96,10 +100,14 @@ public final class RunEvents {
           event.start = start - begin;
           event.time = end - start;
           event.wait = samples.get(JAVA_LONG, at + SampleLayout.MET) - end;
-          event.gflop = node.op().cost(node).flops() / 1e9;
+          event.gflop = FusedNodes.cost(node, fused).flops() / 1e9;
           event.commit();
         }
       }
     }
+  }
+
+  private static long began(MemorySegment samples, long sample) {
+    return samples.get(JAVA_LONG, sample * SampleLayout.BYTES + SampleLayout.BEGIN);
   }
 }

@@ -64,6 +64,7 @@ class LayoutTest {
     assertThat(RecordLayout.FLAG_BARRIER).isEqualTo(quern_h.QUERN_BARRIER());
     assertThat(RecordLayout.FLAG_ON_UPDATE).isEqualTo(quern_h.QUERN_ON_UPDATE());
     assertThat(RecordLayout.FLAG_COMMITTED).isEqualTo(quern_h.QUERN_COMMITTED());
+    assertThat(RecordLayout.FLAG_FUSED).isEqualTo(quern_h.QUERN_FUSED());
   }
 
   @Test

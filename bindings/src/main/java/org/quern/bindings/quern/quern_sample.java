@@ -51,7 +51,7 @@ public final class quern_sample {
 
   /**
    * Gets {@code int64_t begin}: When the kernel began; 0 where the record was left out
-   * (QUERN_ON_UPDATE).
+   * (QUERN_ON_UPDATE) or done with another.
    */
   public static long begin(MemorySegment struct) {
     return struct.get(begin$LAYOUT, begin$OFFSET);

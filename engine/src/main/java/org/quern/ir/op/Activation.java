@@ -38,6 +38,11 @@ public record Activation(ActivationFunction function) implements Op {
   }
 
   @Override
+  public boolean isElementwise() {
+    return true;
+  }
+
+  @Override
   public int[] inPlace(int output) {
     return new int[] {0};
   }
@@ -80,6 +85,11 @@ public record Activation(ActivationFunction function) implements Op {
     @Override
     public Reading reading(int index) {
       return index == 1 ? Reading.ROUNDED : Reading.EXACT;
+    }
+
+    @Override
+    public boolean isElementwise() {
+      return true;
     }
 
     @Override

@@ -30,6 +30,11 @@ public record Add() implements Op {
   }
 
   @Override
+  public boolean isElementwise() {
+    return true;
+  }
+
+  @Override
   public int[] inPlace(int output) {
     return new int[] {0, 1};
   }

@@ -42,6 +42,11 @@ public record GatedActivation(ActivationFunction function) implements Op {
   }
 
   @Override
+  public boolean isElementwise() {
+    return true;
+  }
+
+  @Override
   public int[] inPlace(int output) {
     return new int[] {0, 1};
   }
@@ -96,6 +101,11 @@ public record GatedActivation(ActivationFunction function) implements Op {
     @Override
     public Reading reading(int index) {
       return index > 0 ? Reading.ROUNDED : Reading.EXACT;
+    }
+
+    @Override
+    public boolean isElementwise() {
+      return true;
     }
 
     @Override

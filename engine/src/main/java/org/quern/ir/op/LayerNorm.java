@@ -42,6 +42,11 @@ public record LayerNorm(float epsilon) implements Op {
   }
 
   @Override
+  public boolean fusesElementwise() {
+    return true;
+  }
+
+  @Override
   public void lower(Node node, RecordWriter record) {
     Value x = node.input(0);
     record.pointer(node.output(0));
@@ -95,6 +100,11 @@ public record LayerNorm(float epsilon) implements Op {
     @Override
     public Kernel kernel() {
       return Kernel.LAYER_NORM_BACKWARD_F32;
+    }
+
+    @Override
+    public boolean fusesElementwise() {
+      return true;
     }
 
     @Override

@@ -80,6 +80,11 @@ public record Matmul(boolean transposed) implements Op {
   }
 
   @Override
+  public boolean fusesElementwise() {
+    return true;
+  }
+
+  @Override
   public void lower(Node node, RecordWriter record) {
     Value x = node.input(0);
     Value weight = node.input(1);
@@ -139,6 +144,11 @@ public record Matmul(boolean transposed) implements Op {
     @Override
     public Kernel kernel() {
       return Kernel.MATMUL_F32;
+    }
+
+    @Override
+    public boolean fusesElementwise() {
+      return true;
     }
 
     @Override

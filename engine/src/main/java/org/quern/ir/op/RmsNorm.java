@@ -39,6 +39,11 @@ public record RmsNorm(float epsilon) implements Op {
   }
 
   @Override
+  public boolean fusesElementwise() {
+    return true;
+  }
+
+  @Override
   public void lower(Node node, RecordWriter record) {
     Value x = node.input(0);
     record.pointer(node.output(0));
@@ -88,6 +93,11 @@ public record RmsNorm(float epsilon) implements Op {
     @Override
     public Kernel kernel() {
       return Kernel.RMS_NORM_BACKWARD_F32;
+    }
+
+    @Override
+    public boolean fusesElementwise() {
+      return true;
     }
 
     @Override

@@ -37,6 +37,11 @@ public record Round(boolean both) implements Op {
   }
 
   @Override
+  public boolean isElementwise() {
+    return true;
+  }
+
+  @Override
   public int[] inPlace(int output) {
     return output == 1 ? new int[] {0} : new int[0];
   }
@@ -66,6 +71,11 @@ public record Round(boolean both) implements Op {
     @Override
     public Kernel kernel() {
       return Kernel.WIDEN_BF16;
+    }
+
+    @Override
+    public boolean isElementwise() {
+      return true;
     }
 
     @Override

@@ -1,0 +1,117 @@
+package org.quern.plan;
+
+import java.util.Arrays;
+import java.util.List;
+import org.quern.ir.Graph;
+import org.quern.ir.Node;
+import org.quern.ir.Region;
+import org.quern.ir.Value;
+
+/**
+ * Which nodes run as one: a product or the backward of a norm, and the elementwise nodes right
+ * after it that go on with what it makes. Its kernel has them done block by block, while a block is
+ * in the cache, and the workers need not meet in between.
+ *
+ * <p>Such a row is like one node to the planner: all its operands are needed from its first node to
+ * its last. Only an elementwise node may make its output in the memory of an operand, and only if
+ * the first node does not read that.
+ */
+final class Fusion {
+  private final int[] first;
+  private final int[] last;
+
+  private Fusion(int nodes) {
+    first = new int[nodes];
+    Arrays.setAll(first, node -> node);
+    last = first.clone();
+  }
+
+  /** No node with another. */
+  static Fusion none(Graph graph) {
+    return new Fusion(graph.nodes().size());
+  }
+
+  static Fusion of(Graph graph) {
+    Fusion fusion = none(graph);
+    List<Node> nodes = graph.nodes();
+    for (int head = 0; head < nodes.size(); head = fusion.last[head] + 1) {
+      if (leads(nodes.get(head))) {
+        int end = head;
+        for (int next = head + 1; next < nodes.size() && fits(nodes, head, next); next++) {
+          if (goesOn(nodes, head, next)) {
+            end = next;
+          }
+        }
+        Arrays.fill(fusion.first, head, end + 1, head);
+        Arrays.fill(fusion.last, head, end + 1, end);
+      }
+    }
+    return fusion;
+  }
+
+  private static boolean leads(Node node) {
+    return node.op().fusesElementwise() && !node.onUpdate() && isWhole(node.output(0));
+  }
+
+  private static boolean fits(List<Node> nodes, int head, int index) {
+    Node node = nodes.get(index);
+    Value made = nodes.get(head).output(0);
+    return node.op().isElementwise()
+        && !node.onUpdate()
+        && node.inputs().stream().allMatch(input -> fits(input, made))
+        && node.outputs().stream().allMatch(output -> fits(output, made));
+  }
+
+  private static boolean fits(Value value, Value made) {
+    return !value.isNone()
+        && value.region() == Region.ACTIVATIONS
+        && value.shape().elements() == made.shape().elements()
+        && isWhole(value);
+  }
+
+  /** Whether a node reads what the row makes; others join only where such a node comes after. */
+  private static boolean goesOn(List<Node> nodes, int head, int index) {
+    return nodes.get(index).inputs().stream()
+        .anyMatch(input ->
+            nodes.get(head).output(0).id() == input.id()
+                || nodes.subList(head + 1, index).stream()
+                    .flatMap(node -> node.outputs().stream())
+                    .anyMatch(output -> output.id() == input.id()));
+  }
+
+  private static boolean isWhole(Value value) {
+    return value.bytes() == value.root().bytes();
+  }
+
+  /** The first node of the row that a node is in; itself where it is alone. */
+  int first(int node) {
+    return first[node];
+  }
+
+  /** The last node of the row that a node is in; itself where it is alone. */
+  int last(int node) {
+    return last[node];
+  }
+
+  /**
+   * Whether {@code node} may make an output where {@code operand} is, given that it may by itself:
+   * not where the first of its row reads the same memory.
+   */
+  boolean mayWrite(Graph graph, Node node, Value operand, Liveness liveness) {
+    int head = first[node.id()];
+    return head == node.id()
+        || graph.nodes().get(head).inputs().stream()
+            .filter(input -> !input.isNone())
+            .noneMatch(input -> liveness.owner(input.id()) == liveness.owner(operand.id()));
+  }
+
+  /** Whether the record of {@code node} is fused with the one after it. */
+  boolean goesOn(Node node) {
+    return last[node.id()] > node.id();
+  }
+
+  /** Whether {@code node} is done together with one before it. */
+  boolean follows(Node node) {
+    return first[node.id()] < node.id();
+  }
+}
