@@ -65,6 +65,25 @@ final class EngineMixin {
     return merged;
   }
 
+  /** Sets an option of one value from plain text; whether that is known and plain. */
+  boolean set(String name, String value) {
+    switch (name) {
+      case "--backend" -> backend = value;
+      case "--max-isa" -> maximumTier = value;
+      case "--precision" -> precision = value;
+      case "--threads" -> {
+        if (!PlainCall.isWhole(value)) {
+          return false;
+        }
+        threads = Integer.valueOf(value);
+      }
+      default -> {
+        return false;
+      }
+    }
+    return true;
+  }
+
   EngineOptions options() {
     EngineOptions options = EngineOptions.defaults();
     String name = backend;

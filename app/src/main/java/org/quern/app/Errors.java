@@ -31,30 +31,39 @@ final class Errors {
   }
 
   static int failure(Exception exception, CommandLine command, boolean stackTrace) {
-    return tell(exception, describe(exception), command, stackTrace);
+    failure(exception, command.getOut(), command.getErr(), stackTrace);
+    return command.getCommandSpec().exitCodeOnExecutionException();
+  }
+
+  static void failure(Exception exception, PrintWriter out, PrintWriter err, boolean stackTrace) {
+    tell(exception, describe(exception), out, err, stackTrace);
   }
 
   static int heapIsFull(OutOfMemoryError error, CommandLine command, boolean stackTrace) {
+    heapIsFull(error, command.getOut(), command.getErr(), stackTrace);
+    return command.getCommandSpec().exitCodeOnExecutionException();
+  }
+
+  static void heapIsFull(
+      OutOfMemoryError error, PrintWriter out, PrintWriter err, boolean stackTrace) {
     String message =
         "The Java heap of "
             + (Runtime.getRuntime().maxMemory() >> 20)
             + " MiB is too small for this ("
             + error.getMessage()
             + "); give it more, such as QUERN_JAVA_OPTS=-Xmx8g.";
-    return tell(error, message, command, stackTrace);
+    tell(error, message, out, err, stackTrace);
   }
 
-  private static int tell(
-      Throwable cause, String message, CommandLine command, boolean stackTrace) {
+  private static void tell(
+      Throwable cause, String message, PrintWriter out, PrintWriter err, boolean stackTrace) {
     // What was printed so far comes first where both go to one place.
-    command.getOut().flush();
-    PrintWriter err = command.getErr();
+    out.flush();
     err.println("quern: " + sentence(message));
     if (stackTrace) {
       cause.printStackTrace(err);
     }
     err.flush();
-    return command.getCommandSpec().exitCodeOnExecutionException();
   }
 
   private static String describe(Exception exception) {

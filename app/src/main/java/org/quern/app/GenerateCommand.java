@@ -4,15 +4,18 @@ import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.concurrent.Callable;
 import java.util.concurrent.atomic.AtomicReference;
+import org.jspecify.annotations.Nullable;
 import org.quern.Engine;
 import org.quern.Model;
 import org.quern.generate.Generation;
 import org.quern.generate.GenerationOptions;
 import org.quern.profile.Profiler;
 import org.quern.profile.Roofline;
+import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -33,7 +36,7 @@ import picocli.CommandLine.Spec;
       "  quern generate runs/last --profile"
     })
 final class GenerateCommand implements Callable<Integer> {
-  @Spec private CommandSpec spec = CommandSpec.create();
+  @Spec private @Nullable CommandSpec spec;
   @Mixin private EngineMixin engine = new EngineMixin();
 
   @Parameters(
@@ -47,14 +50,14 @@ final class GenerateCommand implements Callable<Integer> {
       paramLabel = "PROMPT",
       defaultValue = "Once upon a time",
       description = "The text to continue; - reads it from the standard input.")
-  private String prompt = "";
+  private String prompt = "Once upon a time";
 
   @Option(
       names = "--max-tokens",
       paramLabel = "N",
       defaultValue = "200",
       description = "Most new tokens (default: ${DEFAULT-VALUE}).")
-  private int maxTokens;
+  private int maxTokens = 200;
 
   @Option(
       names = "--temperature",
@@ -75,7 +78,7 @@ final class GenerateCommand implements Callable<Integer> {
       paramLabel = "P",
       defaultValue = "1",
       description = "Draw among the likeliest that together have this probability.")
-  private float topP;
+  private float topP = 1;
 
   @Option(
       names = "--min-p",
@@ -89,28 +92,28 @@ final class GenerateCommand implements Callable<Integer> {
       paramLabel = "R",
       defaultValue = "1",
       description = "Above 1 makes tokens that have occurred less likely.")
-  private float repetitionPenalty;
+  private float repetitionPenalty = 1;
 
   @Option(
       names = "--beams",
       paramLabel = "N",
       defaultValue = "1",
       description = "Beam search with so many sequences.")
-  private int beams;
+  private int beams = 1;
 
   @Option(
       names = "--length-penalty",
       paramLabel = "X",
       defaultValue = "1",
       description = "Of beam search: above 1 favours longer texts.")
-  private float lengthPenalty;
+  private float lengthPenalty = 1;
 
   @Option(
       names = "--seed",
       paramLabel = "N",
       defaultValue = "1337",
       description = "Decides what is drawn (default: ${DEFAULT-VALUE}).")
-  private long seed;
+  private long seed = 1337;
 
   @Option(
       names = "--stop",
@@ -126,8 +129,65 @@ final class GenerateCommand implements Callable<Integer> {
       description = "Time each operation, and print a table of where the time went.")
   private boolean profiled;
 
+  /** Sets an option of one value from plain text; whether that is known and plain. */
+  boolean set(String name, String value) {
+    switch (name) {
+      case "--backend", "--max-isa", "--precision", "--threads" -> {
+        return engine.set(name, value);
+      }
+      case "--max-tokens", "--top-k", "--beams", "--seed" -> {
+        return PlainCall.isWhole(value) && setWhole(name, Integer.parseInt(value));
+      }
+      default -> {
+        return PlainCall.isDecimal(value) && setDecimal(name, Float.parseFloat(value));
+      }
+    }
+  }
+
+  private boolean setWhole(String name, int value) {
+    switch (name) {
+      case "--max-tokens" -> maxTokens = value;
+      case "--top-k" -> topK = value;
+      case "--beams" -> beams = value;
+      default -> seed = value;
+    }
+    return true;
+  }
+
+  private boolean setDecimal(String name, float value) {
+    switch (name) {
+      case "--temperature" -> temperature = value;
+      case "--top-p" -> topP = value;
+      case "--min-p" -> minP = value;
+      case "--repetition-penalty" -> repetitionPenalty = value;
+      case "--length-penalty" -> lengthPenalty = value;
+      default -> {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  /** Sets what is given without a name: the model, and perhaps the prompt; whether that is all. */
+  boolean setTexts(List<String> texts) {
+    if (texts.isEmpty() || texts.size() > 2) {
+      return false;
+    }
+    model = Path.of(texts.getFirst());
+    if (texts.size() == 2) {
+      prompt = texts.get(1);
+    }
+    return true;
+  }
+
   @Override
   public Integer call() {
+    CommandLine command = Objects.requireNonNull(spec, "Picocli sets it").commandLine();
+    return run(command.getOut(), command.getErr());
+  }
+
+  /** Does it, and prints there; 0, the exit code. */
+  int run(PrintWriter out, PrintWriter err) {
     GenerationOptions options =
         new GenerationOptions(
             maxTokens,
@@ -145,15 +205,18 @@ final class GenerateCommand implements Callable<Integer> {
     try (Engine open = engine.open()) {
       Optional<Roofline> roofline =
           profiled ? Optional.of(open.measureRoofline()) : Optional.empty();
-      generate(open, text, options, roofline);
+      generate(open, text, options, roofline, out, err);
     }
     return 0;
   }
 
   private void generate(
-      Engine open, String text, GenerationOptions options, Optional<Roofline> roofline) {
-    PrintWriter out = spec.commandLine().getOut();
-    PrintWriter err = spec.commandLine().getErr();
+      Engine open,
+      String text,
+      GenerationOptions options,
+      Optional<Roofline> roofline,
+      PrintWriter out,
+      PrintWriter err) {
     try (Model loaded = open.load(ModelPath.resolve(model))) {
       Optional<Profiler> profiler = roofline.map(measured -> open.profile());
       // With the first new text, not before: until then the prompt may be refused.

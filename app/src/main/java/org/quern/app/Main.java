@@ -5,6 +5,7 @@ import java.io.FileOutputStream;
 import java.io.OutputStreamWriter;
 import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
+import java.util.Optional;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
@@ -75,15 +76,31 @@ public final class Main implements Runnable {
         new OutputStreamWriter(new FileOutputStream(stream), StandardCharsets.UTF_8), true);
   }
 
-  /** Runs a command and exits: 0 if it did what it should, 1 if not, 2 for a wrong call. */
+  /** Runs a command: 0 if it did what it should, 1 if not, 2 for a wrong call. */
+  static int run(PrintWriter out, PrintWriter err, String... arguments) {
+    Optional<GenerateCommand> plain = PlainCall.read(arguments);
+    int code =
+        plain.isPresent()
+            ? run(plain.get(), out, err)
+            : commandLine(arguments).setOut(out).setErr(err).execute(arguments);
+    out.flush();
+    err.flush();
+    return code;
+  }
+
+  private static int run(GenerateCommand command, PrintWriter out, PrintWriter err) {
+    try {
+      return command.run(out, err);
+    } catch (RuntimeException e) {
+      Errors.failure(e, out, err, false);
+    } catch (OutOfMemoryError e) {
+      Errors.heapIsFull(e, out, err, false);
+    }
+    return CommandLine.ExitCode.SOFTWARE;
+  }
+
+  /** Runs a command and exits with its code. */
   public static void main(String[] arguments) {
-    CommandLine commandLine =
-        commandLine(arguments)
-            .setOut(writer(FileDescriptor.out))
-            .setErr(writer(FileDescriptor.err));
-    int code = commandLine.execute(arguments);
-    commandLine.getOut().flush();
-    commandLine.getErr().flush();
-    System.exit(code);
+    System.exit(run(writer(FileDescriptor.out), writer(FileDescriptor.err), arguments));
   }
 }

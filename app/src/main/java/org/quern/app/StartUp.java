@@ -12,7 +12,6 @@ import org.quern.Model;
 import org.quern.model.Gpt2Config;
 import org.quern.text.BpeTrainer;
 import org.quern.text.Tokenizer;
-import picocli.CommandLine;
 
 /**
  * Does once what commands do at their start, so that Java can keep the classes that this loads in
@@ -49,10 +48,9 @@ public final class StartUp {
   }
 
   private static void execute(String... arguments) {
-    CommandLine command = Main.commandLine(arguments);
-    command.setOut(new PrintWriter(Writer.nullWriter()));
-    command.setErr(new PrintWriter(Writer.nullWriter()));
-    int code = command.execute(arguments);
+    int code =
+        Main.run(
+            new PrintWriter(Writer.nullWriter()), new PrintWriter(Writer.nullWriter()), arguments);
     if (code != 0) {
       throw new AppException(
           "The command " + String.join(" ", arguments) + " ended with " + code + ".");

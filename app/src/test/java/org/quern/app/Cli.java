@@ -17,7 +17,6 @@ import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Assumptions;
 import org.quern.exec.nativecpu.NativeKernels;
-import picocli.CommandLine;
 
 /** Calls the command line as tests need it: in this process or in one of its own. */
 final class Cli {
@@ -66,13 +65,7 @@ final class Cli {
   static Result run(Object... arguments) {
     StringWriter out = new StringWriter();
     StringWriter err = new StringWriter();
-    CommandLine commandLine =
-        Main.commandLine(strings(arguments))
-            .setOut(new PrintWriter(out))
-            .setErr(new PrintWriter(err));
-    int code = commandLine.execute(strings(arguments));
-    commandLine.getOut().flush();
-    commandLine.getErr().flush();
+    int code = Main.run(new PrintWriter(out), new PrintWriter(err), strings(arguments));
     return new Result(code, out.toString(), err.toString());
   }
 
