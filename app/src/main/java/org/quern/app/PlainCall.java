@@ -8,8 +8,9 @@ import java.util.Set;
 
 /**
  * Reads calls of {@code generate} that are written plainly, {@code --name value} and no more,
- * without Picocli, whose classes take longer to load than the weights. Whatever it is not sure of
- * it leaves to Picocli: other ways of writing, help, and everything that is wrong.
+ * without Picocli, whose classes are too old for a cache of classes and make up a good part of a
+ * start. Whatever it is not sure of it leaves to Picocli: other ways of writing, help, and
+ * everything that is wrong.
  */
 final class PlainCall {
   // So many digits stay exact in an int.

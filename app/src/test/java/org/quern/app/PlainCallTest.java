@@ -90,7 +90,7 @@ final class PlainCallTest {
   }
 
   @Test
-  void nothingIsLeftToPicocli() {
+  void emptyArgumentsAreLeftToPicocli() {
     assertThat(PlainCall.read()).isEmpty();
     assertThat(PlainCall.read("generate", "")).isEmpty();
     assertThat(PlainCall.read("generate", "m", "p", "--backend", "")).isEmpty();
