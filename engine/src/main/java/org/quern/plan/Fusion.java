@@ -2,6 +2,8 @@ package org.quern.plan;
 
 import java.util.Arrays;
 import java.util.List;
+import java.util.stream.Stream;
+import org.quern.ir.DType;
 import org.quern.ir.Graph;
 import org.quern.ir.Node;
 import org.quern.ir.Region;
@@ -17,6 +19,9 @@ import org.quern.ir.Value;
  * the first node does not read that.
  */
 final class Fusion {
+  /** Rows of a product up to which it is bound by reading its weights ({@code QUERN_FEW_ROWS}). */
+  private static final int FEW_ROWS = 8;
+
   private final int[] first;
   private final int[] last;
 
@@ -31,7 +36,7 @@ final class Fusion {
     return new Fusion(graph.nodes().size());
   }
 
-  static Fusion of(Graph graph) {
+  static Fusion of(Graph graph, boolean all) {
     Fusion fusion = none(graph);
     List<Node> nodes = graph.nodes();
     for (int head = 0; head < nodes.size(); head = fusion.last[head] + 1) {
@@ -42,11 +47,24 @@ final class Fusion {
             end = next;
           }
         }
-        Arrays.fill(fusion.first, head, end + 1, head);
-        Arrays.fill(fusion.last, head, end + 1, end);
+        if (all || pays(nodes.subList(head, end + 1))) {
+          Arrays.fill(fusion.first, head, end + 1, head);
+          Arrays.fill(fusion.last, head, end + 1, end);
+        }
       }
     }
     return fusion;
+  }
+
+  /**
+   * Whether a row is better done as one: where the barriers count, as in writing a token, or where
+   * activations are rounded or widened, which is nothing but a way through memory.
+   */
+  private static boolean pays(List<Node> row) {
+    return row.getFirst().output(0).shape().rows() <= FEW_ROWS
+        || row.stream()
+            .flatMap(node -> Stream.concat(node.inputs().stream(), node.outputs().stream()))
+            .anyMatch(value -> value.dtype() == DType.BF16 && value.region() == Region.ACTIVATIONS);
   }
 
   private static boolean leads(Node node) {

@@ -25,7 +25,7 @@ public final class Plan {
   private Plan(Graph graph, PlanOptions options) {
     this.graph = graph;
     this.options = options;
-    this.fusion = options.guarded() ? Fusion.none(graph) : Fusion.of(graph);
+    this.fusion = options.guarded() ? Fusion.none(graph) : Fusion.of(graph, options.fusesAll());
     this.memory = MemoryPlan.of(graph, fusion, options.guarded());
     this.barriers = Barriers.of(graph, fusion, memory);
     this.committed =

@@ -29,7 +29,7 @@ class GuardPageTest {
     try (Backend backend = choice.open(parts)) {
       for (OperationCase row : rows) {
         CaseGraph graph = CaseGraph.ofActivations(row);
-        try (CaseRun run = new CaseRun(backend, graph, new PlanOptions(true))) {
+        try (CaseRun run = new CaseRun(backend, graph, new PlanOptions(true, false))) {
           run.prepare();
           run.run();
           assertThat(new Expected(graph).faults(run.results(), run.step()))

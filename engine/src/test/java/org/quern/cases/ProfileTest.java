@@ -41,7 +41,8 @@ class ProfileTest {
 
   private static CaseRun link(Backend backend) {
     CaseRun run =
-        new CaseRun(backend, CaseGraph.ofBody(SmallModels.rows().getFirst()), PlanOptions.STANDARD);
+        new CaseRun(
+            backend, CaseGraph.ofBody(SmallModels.rows().getFirst()), new PlanOptions(false, true));
     run.prepare();
     return run;
   }

@@ -79,7 +79,7 @@ class RandomGraphTest {
       Supplier<CaseGraph> graphs,
       Map<String, Tensor> exact,
       Map<String, Tensor> rounded) {
-    Map<String, float[]> guarded = run(group.getFirst(), graphs, new PlanOptions(true));
+    Map<String, float[]> guarded = run(group.getFirst(), graphs, new PlanOptions(true, false));
     List<String> faults = new ArrayList<>();
     exact.forEach(
         (name, tensor) -> compare(name, tensor, rounded.get(name), guarded.get(name), faults));
@@ -89,6 +89,10 @@ class RandomGraphTest {
           run(backend, graphs, PlanOptions.STANDARD),
           guarded,
           "a plan that shares memory, " + backend.description());
+      BackendTest.assertSameBits(
+          run(backend, graphs, new PlanOptions(false, true)),
+          guarded,
+          "a plan that shares memory and fuses all it can, " + backend.description());
     }
   }
 

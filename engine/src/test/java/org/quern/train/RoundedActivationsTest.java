@@ -117,7 +117,7 @@ class RoundedActivationsTest {
   @MethodSource("configs")
   void sharedMemoryGivesTheBitsOfMemoryThatIsNot(ModelConfig config) {
     Outcome shared = run(config, graph(config, Precision.BF16));
-    Outcome apart = run(config, graph(config, Precision.BF16), new PlanOptions(true));
+    Outcome apart = run(config, graph(config, Precision.BF16), new PlanOptions(true, false));
     assertThat(shared.loss()).isEqualTo(apart.loss());
     assertThat(shared.gradients()).isEqualTo(apart.gradients());
   }
