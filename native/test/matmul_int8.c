@@ -167,6 +167,9 @@ int main(void) {
             check_case(&(int8_case){49, 35, 2100, groups[g], bias, 0}, EXTREME, kernel);
         }
     }
+    /* More rows than have their scales kept at a time, in groups of several blocks. */
+    check_case(&(int8_case){2 * 4096 + 5, 3, 1100, 1100, 0, 0}, RANDOM, kernel);
+    check_case(&(int8_case){4097, 2, 2300, 1056, 1, 0}, RANDOM, kernel);
     for (int64_t m = 1; m <= 40; m += 3) check_exact(m);
     check_cancel();
     return check_result();

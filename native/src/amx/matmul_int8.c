@@ -29,6 +29,7 @@ typedef struct blocks {
     float a_scales[BLOCK_STEPS][BLOCK_ROWS];
     float b_scales[BLOCK_STEPS][BLOCK_COLUMNS];
     int32_t sums[PANEL * PANEL];
+    int8_scale kept[QUERN_INT8_ROWS];
 } blocks;
 
 _Static_assert(sizeof(blocks) <= QUERN_WORK_BYTES, "packed blocks fit into a worker's scratch memory");
@@ -37,40 +38,23 @@ _Static_assert(QUERN_INT8_WIDTH == STEP, "a vector of weights is a line");
 /* Few rows are bound by reading b; the tier below does them. */
 int32_t quern_matmul_int8__avx512_bf16(const quern_record *record, int32_t part, int32_t parts);
 
-/* What the kernel is called with. */
-typedef struct product {
-    float *out;
-    const float *a;
-    const int8_t *b;
-    const float *bias;
-    const float *scales;
-    int64_t k;
-    int64_t a_stride;
-    int64_t b_stride;
-    int64_t out_stride;
-    int64_t group;
-    int64_t groups;
-    /* Of k, and of tiles: what is summed up in them. */
-    int64_t chunk;
-    int64_t chunk_steps;
-} product;
+/* Steps of a tile that a chunk takes. */
+QUERN_INLINE int64_t chunk_steps(const int8_product *p) { return (p->chunk + STEP - 1) / STEP; }
 
-static void pack_a(blocks *to, const product *p, int64_t row, int64_t rows, int64_t first, int64_t last) {
+static void pack_a(blocks *to, const int8_product *p, const int8_scale *kept, int64_t row, int64_t rows,
+                   int64_t first, int64_t last) {
     for (int64_t i = 0; i < rows; i++) {
         const float *a = p->a + (row + i) * p->a_stride;
         for (int64_t k = first, chunk = 0; k < last; k += p->chunk, chunk++) {
-            /* Of a group that is more than a block, all counts. */
-            const int64_t begin = k / p->group * p->group;
-            const int64_t end = quern_min(p->k, begin + p->group);
-            const int8_scale scale = int8_scale_of(int8_highest(a + begin, end - begin));
+            const int8_scale scale = kept ? kept[i] : int8_group_scale(p, row + i, k);
             to->a_scales[chunk][i] = scale.scale;
-            int8_round(to->a[i] + chunk * p->chunk_steps * STEP, a + k, scale.inverse,
+            int8_round(to->a[i] + chunk * chunk_steps(p) * STEP, a + k, scale.inverse,
                        quern_min(p->chunk, last - k));
         }
     }
 }
 
-static void pack_b(blocks *to, const product *p, int64_t column, int64_t columns, int64_t first,
+static void pack_b(blocks *to, const int8_product *p, int64_t column, int64_t columns, int64_t first,
                    int64_t last) {
     for (int64_t j = 0; j < columns; j += 16) {
         int8_t *packed = to->b + j / 16 * BLOCK_STEPS * TILE;
@@ -149,7 +133,7 @@ static void put(float *out, int64_t out_stride, const int32_t *sums, const float
     }
 }
 
-static void multiply(blocks *from, const product *p, int64_t row, int64_t rows, int64_t column,
+static void multiply(blocks *from, const int8_product *p, int64_t row, int64_t rows, int64_t column,
                      int64_t columns, int64_t first, int64_t last) {
     for (int64_t j = 0; j < columns; j += PANEL) {
         const int64_t wide = quern_min(columns - j, PANEL);
@@ -180,50 +164,38 @@ static void multiply(blocks *from, const product *p, int64_t row, int64_t rows, 
     }
 }
 
-/* Where the block that begins at `first` ends: after whole groups, or within one. */
-static int64_t block_end(const product *p, int64_t first) {
-    if (p->group <= QUERN_INT8_CHUNK) {
-        return quern_min(p->k, first + BLOCK_STEPS / p->chunk_steps * p->chunk);
+/* All rows by the columns from j on, over the steps of one block. */
+static void multiply_blocks(blocks *packed, const int8_product *p, quern_range rows, int64_t j, int64_t columns,
+                            int64_t first, int64_t last) {
+    int8_keep_scales(packed->kept, p, rows, first);
+    pack_b(packed, p, j, columns, first, last);
+    for (int64_t i = rows.first; i < rows.last; i += BLOCK_ROWS) {
+        const int64_t count = quern_min(rows.last - i, BLOCK_ROWS);
+        const int8_scale *kept = p->group > QUERN_INT8_CHUNK ? packed->kept + (i - rows.first) : NULL;
+        pack_a(packed, p, kept, i, count, first, last);
+        multiply(packed, p, i, count, j, columns, first, last);
     }
-    return quern_min(quern_min(p->k, first / p->group * p->group + p->group), first + p->chunk);
 }
 
 QUERN_KERNEL_DEFINE(matmul_int8) {
-    const int64_t m = record->integers[0];
-    const int64_t n = record->integers[1];
-    if (m <= QUERN_FEW_ROWS) return quern_matmul_int8__avx512_bf16(record, part, parts);
-    product p = {.out = record->pointers[0],
-                 .a = record->pointers[1],
-                 .b = record->pointers[2],
-                 .bias = record->pointers[3],
-                 .scales = record->pointers[4],
-                 .k = record->integers[2],
-                 .a_stride = record->integers[3],
-                 .b_stride = record->integers[4],
-                 .out_stride = record->integers[5],
-                 .group = record->integers[6]};
-    p.groups = (p.k + p.group - 1) / p.group;
-    p.chunk = quern_min(p.group, QUERN_INT8_CHUNK);
-    p.chunk_steps = (p.chunk + STEP - 1) / STEP;
+    const int8_product p = int8_product_of(record);
+    if (p.m <= QUERN_FEW_ROWS) return quern_matmul_int8__avx512_bf16(record, part, parts);
     blocks *packed = (blocks *)quern_work(record, part);
-    const quern_region own = quern_divide(m, n, PANEL, PANEL, STEPS_PACKED, part, parts);
+    const quern_region own = quern_divide(p.m, p.n, PANEL, PANEL, STEPS_PACKED, part, parts);
     int32_t status = QUERN_OK;
     quern_tiles_begin();
     for (int64_t j = own.columns.first; j < own.columns.last && status == QUERN_OK; j += BLOCK_COLUMNS) {
         const int64_t columns = quern_min(own.columns.last - j, BLOCK_COLUMNS);
-        for (int64_t first = 0; first < p.k;) {
-            if (quern_cancelled(record)) {
-                status = QUERN_CANCELLED;
-                break;
+        for (int64_t r = own.rows.first; r < own.rows.last && status == QUERN_OK; r += QUERN_INT8_ROWS) {
+            const quern_range together = {r, quern_min(r + QUERN_INT8_ROWS, own.rows.last)};
+            for (int64_t first = 0, last; first < p.k; first = last) {
+                if (quern_cancelled(record)) {
+                    status = QUERN_CANCELLED;
+                    break;
+                }
+                last = int8_block_end(&p, first, BLOCK_STEPS / chunk_steps(&p));
+                multiply_blocks(packed, &p, together, j, columns, first, last);
             }
-            const int64_t last = block_end(&p, first);
-            pack_b(packed, &p, j, columns, first, last);
-            for (int64_t i = own.rows.first; i < own.rows.last; i += BLOCK_ROWS) {
-                const int64_t rows = quern_min(own.rows.last - i, BLOCK_ROWS);
-                pack_a(packed, &p, i, rows, first, last);
-                multiply(packed, &p, i, rows, j, columns, first, last);
-            }
-            first = last;
         }
     }
     quern_tiles_end();

@@ -5,7 +5,6 @@
  * first-level cache, the block of a in the second-level one.
  */
 #include "kernels/fused.h"
-#include "matmul/few_rows.h"
 #include "matmul/pairs.h"
 #include "matmul/region.h"
 #include "simd/dot.h"
@@ -175,67 +174,44 @@ QUERN_INLINE void pack_b(uint16_t *packed, const quern_operand *b, const int tra
     }
 }
 
-/* Blocks of equal depth, in whole steps. */
-static int64_t block_depth(int64_t k) {
-    const int64_t blocks = quern_max(1, (k + BLOCK_DEPTH - 1) / BLOCK_DEPTH);
-    const int64_t depth = (k + blocks - 1) / blocks;
-    return quern_max(1, (depth + QUERN_PAIR_STEP - 1) / QUERN_PAIR_STEP) * QUERN_PAIR_STEP;
-}
-
 QUERN_KERNEL_DEFINE(matmul_bf16) {
-    const int64_t m = record->integers[0];
-    const int64_t n = record->integers[1];
-    const int64_t k = record->integers[2];
-    const int64_t out_stride = record->integers[5];
-    const int64_t flags = record->integers[6];
-    const int a_transposed = (flags & QUERN_TRANSPOSE_A) != 0;
-    const int b_transposed = (flags & QUERN_TRANSPOSE_B) != 0;
-    const int accumulate = (flags & QUERN_ACCUMULATE) != 0 && quern_adds(record, 0);
-    const int a_stored = (flags & QUERN_STORED_A_BF16) != 0;
-    if (m <= QUERN_FEW_ROWS && !(a_transposed && b_transposed) && !a_stored) {
-        return quern_matmul_bf16__avx512(record, part, parts);
-    }
-    float *out = record->pointers[0];
-    const float *bias = record->pointers[3];
-    quern_operand a = {record->pointers[1], record->integers[3], a_stored};
-    quern_operand b = {record->pointers[2], record->integers[4], (flags & QUERN_STORED_BF16) != 0};
-    const void *a_from = a.from;
-    const void *b_from = b.from;
-    const quern_region own = quern_divide(m, n, TILE_ROWS, TILE_COLUMNS, STEPS_PACKED, part, parts);
+    const quern_bf16_product p = bf16_product_of(record);
+    if (has_few_rows(&p)) return quern_matmul_bf16__avx512(record, part, parts);
+    const quern_region own = quern_divide(p.m, p.n, TILE_ROWS, TILE_COLUMNS, STEPS_PACKED, part, parts);
     uint16_t *packed_a = (uint16_t *)quern_work(record, part);
     uint16_t *packed_b = packed_a + BLOCK_ROWS * BLOCK_DEPTH;
-    const int64_t deep = block_depth(k);
+    const int64_t deep = block_depth(p.k, BLOCK_DEPTH);
     for (int64_t j = own.columns.first; j < own.columns.last; j += BLOCK_COLUMNS) {
         const int64_t columns = quern_min(own.columns.last - j, BLOCK_COLUMNS);
         /* Once even where K is 0: the bias, or zero, is still to be written. */
-        int64_t p = 0;
+        int64_t k = 0;
         do {
             if (quern_cancelled(record)) return QUERN_CANCELLED;
-            const int64_t depth = quern_min(k - p, deep);
+            const int64_t depth = quern_min(p.k - k, deep);
             const int64_t steps = (depth + QUERN_PAIR_STEP - 1) / QUERN_PAIR_STEP;
-            b.from = operand_at(b_from, b_transposed ? j * b.stride + p : p * b.stride + j, b.stored);
-            if (b_transposed) {
+            const quern_operand b = operand_block(&p.b, p.b_transposed, k, j);
+            if (p.b_transposed) {
                 pack_b(packed_b, &b, 1, columns, depth);
             } else {
                 pack_b(packed_b, &b, 0, columns, depth);
             }
             for (int64_t i = own.rows.first; i < own.rows.last; i += BLOCK_ROWS) {
                 const int64_t rows = quern_min(own.rows.last - i, BLOCK_ROWS);
-                a.from = operand_at(a_from, a_transposed ? p * a.stride + i : i * a.stride + p, a.stored);
-                if (a_transposed) {
+                const quern_operand a = operand_block(&p.a, p.a_transposed, i, k);
+                if (p.a_transposed) {
                     pack_a(packed_a, &a, 1, rows, depth);
                 } else {
                     pack_a(packed_a, &a, 0, rows, depth);
                 }
-                multiply(out + i * out_stride + j, out_stride, packed_a, packed_b,
-                         bias && p == 0 ? bias + j : NULL, accumulate || p > 0, rows, columns, steps,
+                multiply(p.out + i * p.out_stride + j, p.out_stride, packed_a, packed_b,
+                         p.bias && k == 0 ? p.bias + j : NULL, p.accumulate || k > 0, rows, columns, steps,
                          (depth + 1) / 2);
-                if (p + deep < k) continue;
-                const int32_t status = quern_finish(record, i * out_stride + j, out_stride, rows, columns);
+                if (k + deep < p.k) continue;
+                const int32_t status = quern_finish(record, i * p.out_stride + j, p.out_stride, rows, columns);
                 if (status != QUERN_OK) return status;
             }
-            p += deep;
-        } while (p < k);
+            k += deep;
+        } while (k < p.k);
     }
     return QUERN_OK;
 }

@@ -152,6 +152,68 @@ QUERN_INLINE int32_t int8_round(quern_integer *to, const float *x, float inverse
     return -QUERN_INT8_OFFSET * lanes[0];
 }
 
+/* What a record of matmul_int8 asks for. */
+typedef struct int8_product {
+    float *out;
+    const float *a;
+    const int8_t *b;
+    const float *bias;
+    const float *scales;
+    int64_t m;
+    int64_t n;
+    int64_t k;
+    int64_t a_stride;
+    int64_t b_stride;
+    int64_t out_stride;
+    int64_t group;
+    int64_t groups;
+    /* Steps that are summed up as integers: a group, or a part of one. */
+    int64_t chunk;
+} int8_product;
+
+QUERN_INLINE int8_product int8_product_of(const quern_record *record) {
+    const int64_t k = record->integers[2];
+    const int64_t group = record->integers[6];
+    return (int8_product){.out = record->pointers[0],
+                          .a = record->pointers[1],
+                          .b = record->pointers[2],
+                          .bias = record->pointers[3],
+                          .scales = record->pointers[4],
+                          .m = record->integers[0],
+                          .n = record->integers[1],
+                          .k = k,
+                          .a_stride = record->integers[3],
+                          .b_stride = record->integers[4],
+                          .out_stride = record->integers[5],
+                          .group = group,
+                          .groups = (k + group - 1) / group,
+                          .chunk = quern_min(group, QUERN_INT8_CHUNK)};
+}
+
+/* Where the block that begins at `first` ends: after whole groups, `chunks` at most, or within one. */
+QUERN_INLINE int64_t int8_block_end(const int8_product *p, int64_t first, int64_t chunks) {
+    if (p->group <= QUERN_INT8_CHUNK) return quern_min(p->k, first + chunks * p->chunk);
+    return quern_min(quern_min(p->k, first / p->group * p->group + p->group), first + p->chunk);
+}
+
+/* Rows whose scales are kept while the blocks of a group go by that is more than one. */
+#define QUERN_INT8_ROWS 4096
+
+/* Of the group that begins at `first` in a row of a. */
+QUERN_INLINE int8_scale int8_group_scale(const int8_product *p, int64_t row, int64_t first) {
+    const int64_t count = quern_min(p->k - first, p->group);
+    return int8_scale_of(int8_highest(p->a + row * p->a_stride + first, count));
+}
+
+/* The scales of such a group, for the blocks from `first` on: made where it begins. */
+QUERN_INLINE void int8_keep_scales(int8_scale *scales, const int8_product *p, quern_range rows,
+                                   int64_t first) {
+    if (p->group <= QUERN_INT8_CHUNK || first % p->group != 0) return;
+    for (int64_t i = rows.first; i < rows.last; i++) {
+        scales[i - rows.first] = int8_group_scale(p, i, first);
+    }
+}
+
 #define quern_few_rows_int8 QUERN_NAME(few_rows_int8)
 
 /*

@@ -31,6 +31,7 @@ typedef struct blocks {
     int32_t b[BLOCK_COLUMNS * BLOCK_LANES];
     /* Panel by panel, chunk by chunk. */
     float b_scales[BLOCK_COLUMNS * QUERN_INT8_MOST_CHUNKS];
+    int8_scale kept[QUERN_INT8_ROWS];
 } blocks;
 
 _Static_assert(sizeof(blocks) <= QUERN_WORK_BYTES, "packed blocks fit into a worker's scratch memory");
@@ -143,35 +144,17 @@ TILE(4)
 static const tile_entry tiles[] = {TILE_ENTRY(4), TILE_ENTRY(2), TILE_ENTRY(1)};
 #endif
 
-/* What the kernel is called with. */
-typedef struct product {
-    float *out;
-    const float *a;
-    const int8_t *b;
-    const float *bias;
-    const float *scales;
-    int64_t k;
-    int64_t a_stride;
-    int64_t b_stride;
-    int64_t out_stride;
-    int64_t group;
-    int64_t groups;
-} product;
-
 /* Rounds rows of a from step `first` on; whole groups, or a part of one. */
-static void pack_a(blocks *to, const product *p, int64_t row, int64_t rows, int64_t first, int64_t last) {
-    const int64_t step = quern_min(p->group, QUERN_INT8_CHUNK);
+static void pack_a(blocks *to, const int8_product *p, const int8_scale *kept, int64_t row, int64_t rows,
+                   int64_t first, int64_t last) {
     for (int64_t i = 0; i < rows; i++) {
         const float *a = p->a + (row + i) * p->a_stride;
         quern_integer *integers = (quern_integer *)to->a[i];
-        for (int64_t k = first, chunk = 0; k < last; k += step, chunk++) {
-            /* Of a group that is more than a block, all counts. */
-            const int64_t begin = k / p->group * p->group;
-            const int64_t end = quern_min(p->k, begin + p->group);
-            const int8_scale scale = int8_scale_of(int8_highest(a + begin, end - begin));
+        for (int64_t k = first, chunk = 0; k < last; k += p->chunk, chunk++) {
+            const int8_scale scale = kept ? kept[i] : int8_group_scale(p, row + i, k);
             to->a_scales[chunk][i] = scale.scale;
             to->starts[chunk][i] =
-                int8_round(integers + (k - first), a + k, scale.inverse, quern_min(step, last - k));
+                int8_round(integers + (k - first), a + k, scale.inverse, quern_min(p->chunk, last - k));
         }
     }
 }
@@ -208,10 +191,9 @@ QUERN_INLINE void transpose(vint x[1]) {}
 #endif
 
 /* Panels of columns: of each step of lanes those of all columns, and of each chunk their scales. */
-static void pack_b(blocks *to, const product *p, int64_t column, int64_t columns, int64_t first,
+static void pack_b(blocks *to, const int8_product *p, int64_t column, int64_t columns, int64_t first,
                    int64_t last) {
     const int64_t lanes = (last - first + QUERN_INT8_STEPS - 1) / QUERN_INT8_STEPS;
-    const int64_t step = quern_min(p->group, QUERN_INT8_CHUNK);
     for (int64_t j = 0; j < columns; j += QUERN_LANES) {
         const int64_t panel = j / QUERN_TILE_COLUMNS * QUERN_TILE_COLUMNS;
         int32_t *packed = to->b + panel * lanes + (j - panel);
@@ -230,7 +212,7 @@ static void pack_b(blocks *to, const product *p, int64_t column, int64_t columns
             packed += QUERN_LANES * QUERN_TILE_COLUMNS;
         }
         float *scales = to->b_scales + panel * QUERN_INT8_MOST_CHUNKS + (j - panel);
-        for (int64_t k = first; k < last; k += step) {
+        for (int64_t k = first; k < last; k += p->chunk) {
             for (int64_t i = 0; i < QUERN_LANES; i++) {
                 scales[i] = j + i < columns ? p->scales[(column + j + i) * p->groups + k / p->group] : 0;
             }
@@ -239,11 +221,11 @@ static void pack_b(blocks *to, const product *p, int64_t column, int64_t columns
     }
 }
 
-static void multiply(const blocks *from, const product *p, int64_t row, int64_t rows, int64_t column,
+static void multiply(const blocks *from, const int8_product *p, int64_t row, int64_t rows, int64_t column,
                      int64_t columns, int64_t first, int64_t last) {
     tile_call call = {.c_stride = p->out_stride,
                       .lanes = (last - first + QUERN_INT8_STEPS - 1) / QUERN_INT8_STEPS,
-                      .chunk = (quern_min(p->group, QUERN_INT8_CHUNK) + QUERN_INT8_STEPS - 1) / QUERN_INT8_STEPS,
+                      .chunk = (p->chunk + QUERN_INT8_STEPS - 1) / QUERN_INT8_STEPS,
                       .add = first > 0};
     for (int64_t j = 0; j < columns; j += QUERN_TILE_COLUMNS) {
         call.columns = quern_min(columns - j, QUERN_TILE_COLUMNS);
@@ -264,51 +246,41 @@ static void multiply(const blocks *from, const product *p, int64_t row, int64_t 
     }
 }
 
-/* Where the block that begins at `first` ends: after whole groups, or within one. */
-static int64_t block_end(const product *p, int64_t first) {
-    if (p->group <= QUERN_INT8_CHUNK) {
-        return quern_min(p->k, first + QUERN_INT8_CHUNK / p->group * p->group);
+/* All rows by the columns from j on, over the steps of one block. */
+static void multiply_blocks(blocks *packed, const int8_product *p, quern_range rows, int64_t j, int64_t columns,
+                            int64_t first, int64_t last) {
+    int8_keep_scales(packed->kept, p, rows, first);
+    pack_b(packed, p, j, columns, first, last);
+    for (int64_t i = rows.first; i < rows.last; i += BLOCK_ROWS) {
+        const int64_t count = quern_min(rows.last - i, BLOCK_ROWS);
+        const int8_scale *kept = p->group > QUERN_INT8_CHUNK ? packed->kept + (i - rows.first) : NULL;
+        pack_a(packed, p, kept, i, count, first, last);
+        multiply(packed, p, i, count, j, columns, first, last);
     }
-    return quern_min(quern_min(p->k, first / p->group * p->group + p->group), first + QUERN_INT8_CHUNK);
 }
 
 QUERN_KERNEL_DEFINE(matmul_int8) {
-    const int64_t m = record->integers[0];
-    const int64_t n = record->integers[1];
-    product p = {.out = record->pointers[0],
-                 .a = record->pointers[1],
-                 .b = record->pointers[2],
-                 .bias = record->pointers[3],
-                 .scales = record->pointers[4],
-                 .k = record->integers[2],
-                 .a_stride = record->integers[3],
-                 .b_stride = record->integers[4],
-                 .out_stride = record->integers[5],
-                 .group = record->integers[6]};
-    p.groups = (p.k + p.group - 1) / p.group;
+    const int8_product p = int8_product_of(record);
     void *work = quern_work(record, part);
-    if (m <= QUERN_FEW_ROWS) {
-        const quern_range own = quern_share(n, QUERN_TILE_COLUMNS, part, parts);
+    if (p.m <= QUERN_FEW_ROWS) {
+        const quern_range own = quern_share(p.n, QUERN_TILE_COLUMNS, part, parts);
         quern_few_rows_int8(p.out + own.first, p.out_stride, p.a, p.a_stride, p.b + own.first * p.b_stride,
                             p.b_stride, p.scales + own.first * p.groups, p.groups, p.group,
-                            p.bias ? p.bias + own.first : NULL, m, own.last - own.first, p.k, work);
+                            p.bias ? p.bias + own.first : NULL, p.m, own.last - own.first, p.k, work);
         return QUERN_OK;
     }
     blocks *packed = work;
     const quern_region own =
-        quern_divide(m, n, QUERN_TILE_ROWS, QUERN_TILE_COLUMNS, STEPS_PACKED, part, parts);
+        quern_divide(p.m, p.n, QUERN_TILE_ROWS, QUERN_TILE_COLUMNS, STEPS_PACKED, part, parts);
     for (int64_t j = own.columns.first; j < own.columns.last; j += BLOCK_COLUMNS) {
         const int64_t columns = quern_min(own.columns.last - j, BLOCK_COLUMNS);
-        for (int64_t first = 0; first < p.k;) {
-            if (quern_cancelled(record)) return QUERN_CANCELLED;
-            const int64_t last = block_end(&p, first);
-            pack_b(packed, &p, j, columns, first, last);
-            for (int64_t i = own.rows.first; i < own.rows.last; i += BLOCK_ROWS) {
-                const int64_t rows = quern_min(own.rows.last - i, BLOCK_ROWS);
-                pack_a(packed, &p, i, rows, first, last);
-                multiply(packed, &p, i, rows, j, columns, first, last);
+        for (int64_t r = own.rows.first; r < own.rows.last; r += QUERN_INT8_ROWS) {
+            const quern_range together = {r, quern_min(r + QUERN_INT8_ROWS, own.rows.last)};
+            for (int64_t first = 0, last; first < p.k; first = last) {
+                if (quern_cancelled(record)) return QUERN_CANCELLED;
+                last = int8_block_end(&p, first, QUERN_INT8_CHUNK / p.chunk);
+                multiply_blocks(packed, &p, together, j, columns, first, last);
             }
-            first = last;
         }
     }
     return QUERN_OK;

@@ -8,6 +8,7 @@
 #ifndef QUERN_PAIRS_H
 #define QUERN_PAIRS_H
 
+#include "matmul/few_rows.h"
 #include "matmul/operand.h"
 
 #if defined(__AVX512BF16__)
@@ -23,6 +24,49 @@ typedef struct quern_operand {
     int64_t stride;
     int stored;
 } quern_operand;
+
+/* What a record of matmul_bf16 asks for. */
+typedef struct quern_bf16_product {
+    float *out;
+    const float *bias;
+    quern_operand a;
+    quern_operand b;
+    int64_t m;
+    int64_t n;
+    int64_t k;
+    int64_t out_stride;
+    int a_transposed;
+    int b_transposed;
+    int accumulate;
+} quern_bf16_product;
+
+QUERN_INLINE quern_bf16_product bf16_product_of(const quern_record *record) {
+    const int64_t flags = record->integers[6];
+    return (quern_bf16_product){
+        .out = record->pointers[0],
+        .bias = record->pointers[3],
+        .a = {record->pointers[1], record->integers[3], (flags & QUERN_STORED_A_BF16) != 0},
+        .b = {record->pointers[2], record->integers[4], (flags & QUERN_STORED_BF16) != 0},
+        .m = record->integers[0],
+        .n = record->integers[1],
+        .k = record->integers[2],
+        .out_stride = record->integers[5],
+        .a_transposed = (flags & QUERN_TRANSPOSE_A) != 0,
+        .b_transposed = (flags & QUERN_TRANSPOSE_B) != 0,
+        .accumulate = (flags & QUERN_ACCUMULATE) != 0 && quern_adds(record, 0)};
+}
+
+/* Whether reading b is what bounds it: the tier below does these. */
+QUERN_INLINE int has_few_rows(const quern_bf16_product *p) {
+    return p->m <= QUERN_FEW_ROWS && !(p->a_transposed && p->b_transposed) && !p->a.stored;
+}
+
+/* What begins at this row and column of the operand, which may be stored transposed. */
+QUERN_INLINE quern_operand operand_block(const quern_operand *x, int transposed, int64_t row,
+                                         int64_t column) {
+    const int64_t at = transposed ? column * x->stride + row : row * x->stride + column;
+    return (quern_operand){operand_at(x->from, at, x->stored), x->stride, x->stored};
+}
 
 /* The upper halves of the rounded floats. Denormals may become zero. */
 QUERN_INLINE vshort to_bf16(vfloat x) {
@@ -105,6 +149,13 @@ QUERN_INLINE void transpose_16(vint x[16]) {
 /* Pairs in a line, and the elements they are: a step of depth. */
 #define QUERN_PAIRS 16
 #define QUERN_PAIR_STEP 32
+
+/* The depth of blocks that are equal, at most `most`, and made of whole steps. */
+QUERN_INLINE int64_t block_depth(int64_t k, int64_t most) {
+    const int64_t blocks = quern_max(1, (k + most - 1) / most);
+    const int64_t depth = (k + blocks - 1) / blocks;
+    return quern_max(1, (depth + QUERN_PAIR_STEP - 1) / QUERN_PAIR_STEP) * QUERN_PAIR_STEP;
+}
 
 /*
  * Packs the first `lines` <= 16 lines, `apart` pairs from each other, of a step of the matrix at x, of

@@ -43,7 +43,7 @@ final class Fusion {
       if (leads(nodes.get(head))) {
         int end = head;
         for (int next = head + 1; next < nodes.size() && fits(nodes, head, next); next++) {
-          if (goesOn(nodes, head, next)) {
+          if (readsRow(nodes, head, next)) {
             end = next;
           }
         }
@@ -58,11 +58,12 @@ final class Fusion {
 
   /**
    * Whether a row is better done as one: where the barriers count, as in writing a token, or where
-   * activations are rounded or widened, which is nothing but a way through memory.
+   * what follows the first node rounds or widens activations: nothing but a way through memory.
    */
   private static boolean pays(List<Node> row) {
     return row.getFirst().output(0).shape().rows() <= FEW_ROWS
         || row.stream()
+            .skip(1)
             .flatMap(node -> Stream.concat(node.inputs().stream(), node.outputs().stream()))
             .anyMatch(value -> value.dtype() == DType.BF16 && value.region() == Region.ACTIVATIONS);
   }
@@ -88,7 +89,7 @@ final class Fusion {
   }
 
   /** Whether a node reads what the row makes; others join only where such a node comes after. */
-  private static boolean goesOn(List<Node> nodes, int head, int index) {
+  private static boolean readsRow(List<Node> nodes, int head, int index) {
     return nodes.get(index).inputs().stream()
         .anyMatch(input ->
             nodes.get(head).output(0).id() == input.id()
@@ -126,10 +127,5 @@ final class Fusion {
   /** Whether the record of {@code node} is fused with the one after it. */
   boolean goesOn(Node node) {
     return last[node.id()] > node.id();
-  }
-
-  /** Whether {@code node} is done together with one before it. */
-  boolean follows(Node node) {
-    return first[node.id()] < node.id();
   }
 }
