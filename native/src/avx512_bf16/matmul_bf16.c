@@ -5,17 +5,14 @@
  * first-level cache, the block of a in the second-level one.
  */
 #include "kernels/fused.h"
+#include "matmul/gemm.h"
 #include "matmul/pairs.h"
 #include "matmul/region.h"
 #include "simd/dot.h"
 
-#define TILE_ROWS 14
-#define TILE_VECTORS 2
-#define TILE_COLUMNS (TILE_VECTORS * QUERN_LANES)
-
 /* At most, in whole steps of pairs. */
 #define BLOCK_DEPTH 384
-#define BLOCK_ROWS (24 * TILE_ROWS)
+#define BLOCK_ROWS (24 * QUERN_TILE_ROWS)
 #define BLOCK_COLUMNS 2048
 
 /* Steps of an element that take as long as packing one: an estimate, from 32 to 64 steps a cycle. */
@@ -24,7 +21,7 @@
 _Static_assert(BLOCK_DEPTH * (BLOCK_ROWS + BLOCK_COLUMNS) * 2 <= QUERN_WORK_BYTES,
                "packed blocks fit into a worker's scratch memory");
 _Static_assert(BLOCK_DEPTH % QUERN_PAIR_STEP == 0, "blocks are made of whole steps");
-_Static_assert(BLOCK_COLUMNS % TILE_COLUMNS == 0, "blocks are made of whole panels");
+_Static_assert(BLOCK_COLUMNS % QUERN_TILE_COLUMNS == 0, "blocks are made of whole panels");
 
 /* Few rows are bound by reading b; the tier below does them. */
 int32_t quern_matmul_bf16__avx512(const quern_record *record, int32_t part, int32_t parts);
@@ -50,7 +47,7 @@ QUERN_INLINE void tile(const tile_call *call, const int rows, const int vectors)
     const int32_t *b = call->b;
     float *c = call->c;
     const int64_t c_stride = call->c_stride;
-    vfloat sum[TILE_ROWS][TILE_VECTORS];
+    vfloat sum[QUERN_TILE_ROWS][QUERN_TILE_VECTORS];
 #pragma GCC unroll 16
     for (int i = 0; i < rows; i++) {
         __builtin_prefetch(c + i * c_stride, 1);
@@ -60,7 +57,7 @@ QUERN_INLINE void tile(const tile_call *call, const int rows, const int vectors)
     for (int64_t left = call->pairs; left > 0; left -= QUERN_PAIRS) {
         const int64_t count = quern_min(left, QUERN_PAIRS);
         for (int64_t p = 0; p < count; p++) {
-            vint row[TILE_VECTORS];
+            vint row[QUERN_TILE_VECTORS];
 #pragma GCC unroll 2
             for (int v = 0; v < vectors; v++) row[v] = vi_load(b + v * QUERN_LANES);
 #pragma GCC unroll 16
@@ -69,9 +66,9 @@ QUERN_INLINE void tile(const tile_call *call, const int rows, const int vectors)
 #pragma GCC unroll 2
                 for (int v = 0; v < vectors; v++) sum[i][v] = v_dot_bf16(sum[i][v], factor, row[v]);
             }
-            b += TILE_COLUMNS;
+            b += QUERN_TILE_COLUMNS;
         }
-        a += TILE_ROWS * QUERN_PAIRS;
+        a += QUERN_TILE_ROWS * QUERN_PAIRS;
     }
 #pragma GCC unroll 2
     for (int v = 0; v < vectors; v++) {
@@ -96,38 +93,29 @@ typedef void tile_function(const tile_call *call);
 typedef struct tile_entry {
     int64_t rows;
     /* By vectors - 1. */
-    tile_function *functions[TILE_VECTORS];
+    tile_function *functions[QUERN_TILE_VECTORS];
 } tile_entry;
 
 #define TILE(rows)                                                              \
     static void tile_##rows##_1(const tile_call *call) { tile(call, rows, 1); } \
     static void tile_##rows##_2(const tile_call *call) { tile(call, rows, 2); }
-#define TILE_ENTRY(rows)                    \
-    {                                       \
-        rows, { tile_##rows##_1, tile_##rows##_2 } \
-    }
+#define TILE_ENTRY(rows) {rows, {tile_##rows##_1, tile_##rows##_2}},
 
-/* In falling order of rows: the last rows of a panel are made of the largest that fit. */
-TILE(1)
-TILE(2)
-TILE(4)
-TILE(8)
-TILE(14)
-static const tile_entry tiles[] = {TILE_ENTRY(14), TILE_ENTRY(8), TILE_ENTRY(4), TILE_ENTRY(2),
-                                   TILE_ENTRY(1)};
+QUERN_FOR_TILE_ROWS(TILE)
+static const tile_entry tiles[] = {QUERN_FOR_TILE_ROWS(TILE_ENTRY)};
 
 /* c (+)= a b + bias of packed blocks; `steps` of pairs are packed, of which the first `pairs` count. */
 static void multiply(float *c, int64_t c_stride, const uint16_t *a, const uint16_t *b, const float *bias,
                      int add, int64_t rows, int64_t columns, int64_t steps, int64_t pairs) {
     tile_call call = {.c_stride = c_stride, .pairs = pairs, .add = add};
-    for (int64_t j = 0; j < columns; j += TILE_COLUMNS) {
-        call.columns = quern_min(columns - j, TILE_COLUMNS);
+    for (int64_t j = 0; j < columns; j += QUERN_TILE_COLUMNS) {
+        call.columns = quern_min(columns - j, QUERN_TILE_COLUMNS);
         call.b = (const int32_t *)b + j * steps * QUERN_PAIRS;
         call.bias = bias ? bias + j : NULL;
         const int vectors = call.columns > QUERN_LANES ? 2 : 1;
-        for (int64_t i = 0; i < rows; i += TILE_ROWS) {
+        for (int64_t i = 0; i < rows; i += QUERN_TILE_ROWS) {
             call.a = (const int32_t *)a + i * steps * QUERN_PAIRS;
-            const int64_t last = quern_min(rows, i + TILE_ROWS);
+            const int64_t last = quern_min(rows, i + QUERN_TILE_ROWS);
             int64_t done = i;
             for (const tile_entry *entry = tiles; done < last; entry++) {
                 for (; done + entry->rows <= last; done += entry->rows) {
@@ -140,36 +128,36 @@ static void multiply(float *c, int64_t c_stride, const uint16_t *a, const uint16
     }
 }
 
-/* Panels of TILE_ROWS lines, step by step. */
+/* Panels of QUERN_TILE_ROWS lines, step by step. */
 QUERN_INLINE void pack_a(uint16_t *packed, const quern_operand *a, const int transposed, int64_t rows,
                          int64_t depth) {
     const int64_t row = transposed ? 1 : a->stride;
     const int64_t next = transposed ? a->stride : 1;
-    for (int64_t i = 0; i < rows; i += TILE_ROWS) {
+    for (int64_t i = 0; i < rows; i += QUERN_TILE_ROWS) {
         for (int64_t k = 0; k < depth; k += QUERN_PAIR_STEP) {
             quern_operand at = *a;
             at.from = operand_at(a->from, i * row + k * next, a->stored);
-            pack_lines(packed, QUERN_PAIRS, TILE_ROWS, &at, !transposed, transposed,
-                       quern_min(rows - i, TILE_ROWS), quern_min(depth - k, QUERN_PAIR_STEP));
-            packed += TILE_ROWS * QUERN_PAIR_STEP;
+            pack_lines(packed, QUERN_PAIRS, QUERN_TILE_ROWS, &at, !transposed, transposed,
+                       quern_min(rows - i, QUERN_TILE_ROWS), quern_min(depth - k, QUERN_PAIR_STEP));
+            packed += QUERN_TILE_ROWS * QUERN_PAIR_STEP;
         }
     }
 }
 
-/* Panels of TILE_COLUMNS pairs a line, pair by pair. */
+/* Panels of QUERN_TILE_COLUMNS pairs a line, pair by pair. */
 QUERN_INLINE void pack_b(uint16_t *packed, const quern_operand *b, const int transposed, int64_t columns,
                          int64_t depth) {
     const int64_t column = transposed ? b->stride : 1;
     const int64_t next = transposed ? 1 : b->stride;
-    for (int64_t j = 0; j < columns; j += TILE_COLUMNS) {
+    for (int64_t j = 0; j < columns; j += QUERN_TILE_COLUMNS) {
         for (int64_t k = 0; k < depth; k += QUERN_PAIR_STEP) {
-            for (int64_t first = j; first < quern_min(columns, j + TILE_COLUMNS); first += QUERN_LANES) {
+            for (int64_t first = j; first < quern_min(columns, j + QUERN_TILE_COLUMNS); first += QUERN_LANES) {
                 quern_operand at = *b;
                 at.from = operand_at(b->from, first * column + k * next, b->stored);
-                pack_lines(packed + 2 * (first - j), TILE_COLUMNS, QUERN_PAIRS, &at, transposed, transposed,
+                pack_lines(packed + 2 * (first - j), QUERN_TILE_COLUMNS, QUERN_PAIRS, &at, transposed, transposed,
                            quern_min(columns - first, QUERN_LANES), quern_min(depth - k, QUERN_PAIR_STEP));
             }
-            packed += TILE_COLUMNS * QUERN_PAIR_STEP;
+            packed += QUERN_TILE_COLUMNS * QUERN_PAIR_STEP;
         }
     }
 }
@@ -177,7 +165,7 @@ QUERN_INLINE void pack_b(uint16_t *packed, const quern_operand *b, const int tra
 QUERN_KERNEL_DEFINE(matmul_bf16) {
     const quern_bf16_product p = bf16_product_of(record);
     if (has_few_rows(&p)) return quern_matmul_bf16__avx512(record, part, parts);
-    const quern_region own = quern_divide(p.m, p.n, TILE_ROWS, TILE_COLUMNS, STEPS_PACKED, part, parts);
+    const quern_region own = quern_divide(p.m, p.n, QUERN_TILE_ROWS, QUERN_TILE_COLUMNS, STEPS_PACKED, part, parts);
     uint16_t *packed_a = (uint16_t *)quern_work(record, part);
     uint16_t *packed_b = packed_a + BLOCK_ROWS * BLOCK_DEPTH;
     const int64_t deep = block_depth(p.k, BLOCK_DEPTH);

@@ -80,7 +80,7 @@ typedef void tile_function(const tile_call *call);
 #define TILE_ENTRY(rows)                               \
     {rows,                                             \
      {{tile_##rows##_1, tile_##rows##_1_by_rows},      \
-      {tile_##rows##_2, tile_##rows##_2_by_rows}}}
+      {tile_##rows##_2, tile_##rows##_2_by_rows}}},
 
 typedef struct tile_entry {
     int64_t rows;
@@ -88,26 +88,8 @@ typedef struct tile_entry {
     tile_function *functions[QUERN_TILE_VECTORS][2];
 } tile_entry;
 
-/* In falling order of rows: the last rows of a panel are made of the largest that fit. */
-TILE(1)
-TILE(2)
-#if QUERN_TILE_ROWS == 14
-TILE(4)
-TILE(8)
-TILE(14)
-static const tile_entry tiles[] = {TILE_ENTRY(14), TILE_ENTRY(8), TILE_ENTRY(4), TILE_ENTRY(2),
-                                   TILE_ENTRY(1)};
-#elif QUERN_TILE_ROWS == 6
-TILE(3)
-TILE(4)
-TILE(5)
-TILE(6)
-static const tile_entry tiles[] = {TILE_ENTRY(6), TILE_ENTRY(5), TILE_ENTRY(4), TILE_ENTRY(3),
-                                   TILE_ENTRY(2), TILE_ENTRY(1)};
-#else
-TILE(4)
-static const tile_entry tiles[] = {TILE_ENTRY(4), TILE_ENTRY(2), TILE_ENTRY(1)};
-#endif
+QUERN_FOR_TILE_ROWS(TILE)
+static const tile_entry tiles[] = {QUERN_FOR_TILE_ROWS(TILE_ENTRY)};
 
 void quern_gemm(float *c, int64_t c_stride, quern_layout layout, const float *a, int64_t a_stride,
                 const float *b, int64_t b_depth, const float *bias, int add, int64_t rows,

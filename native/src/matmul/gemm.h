@@ -18,14 +18,18 @@
 
 /*
  * As many accumulators as registers allow: 12 of 16 (AVX2), 28 of 32 (AVX-512), beside two vectors
- * of b and one element of a.
+ * of b and one element of a. QUERN_FOR_TILE_ROWS lists in falling order what tiles there are: the last
+ * rows of a panel are made of the largest that fit.
  */
 #if QUERN_LANES == 16
 #define QUERN_TILE_ROWS 14
+#define QUERN_FOR_TILE_ROWS(TILE) TILE(14) TILE(8) TILE(4) TILE(2) TILE(1)
 #elif QUERN_LANES == 8
 #define QUERN_TILE_ROWS 6
+#define QUERN_FOR_TILE_ROWS(TILE) TILE(6) TILE(5) TILE(4) TILE(3) TILE(2) TILE(1)
 #else
 #define QUERN_TILE_ROWS 4
+#define QUERN_FOR_TILE_ROWS(TILE) TILE(4) TILE(2) TILE(1)
 #endif
 #define QUERN_TILE_VECTORS 2
 #define QUERN_TILE_COLUMNS (QUERN_TILE_VECTORS * QUERN_LANES)

@@ -121,28 +121,10 @@ typedef struct tile_entry {
 #define TILE(rows)                                                              \
     static void tile_##rows##_1(const tile_call *call) { tile(call, rows, 1); } \
     static void tile_##rows##_2(const tile_call *call) { tile(call, rows, 2); }
-#define TILE_ENTRY(rows)                               \
-    {                                                  \
-        rows, { tile_##rows##_1, tile_##rows##_2 } \
-    }
+#define TILE_ENTRY(rows) {rows, {tile_##rows##_1, tile_##rows##_2}},
 
-/* In falling order of rows: the last rows of a block are made of the largest that fit. */
-TILE(1)
-TILE(2)
-#if QUERN_TILE_ROWS == 14
-TILE(4)
-TILE(8)
-TILE(14)
-static const tile_entry tiles[] = {TILE_ENTRY(14), TILE_ENTRY(8), TILE_ENTRY(4), TILE_ENTRY(2),
-                                   TILE_ENTRY(1)};
-#elif QUERN_TILE_ROWS == 6
-TILE(3)
-TILE(6)
-static const tile_entry tiles[] = {TILE_ENTRY(6), TILE_ENTRY(3), TILE_ENTRY(2), TILE_ENTRY(1)};
-#else
-TILE(4)
-static const tile_entry tiles[] = {TILE_ENTRY(4), TILE_ENTRY(2), TILE_ENTRY(1)};
-#endif
+QUERN_FOR_TILE_ROWS(TILE)
+static const tile_entry tiles[] = {QUERN_FOR_TILE_ROWS(TILE_ENTRY)};
 
 /* Rounds rows of a from step `first` on; whole groups, or a part of one. */
 static void pack_a(blocks *to, const int8_product *p, const int8_scale *kept, int64_t row, int64_t rows,

@@ -3,11 +3,8 @@ package org.quern.train;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -26,7 +23,6 @@ import org.quern.model.Gpt2Config;
 import org.quern.model.LanguageModelGraphs;
 import org.quern.model.LlamaConfig;
 import org.quern.model.ModelConfig;
-import org.quern.model.Pass;
 import org.quern.plan.Plan;
 
 /** Blocks that are computed once more instead of being kept. */
@@ -55,16 +51,7 @@ class RecomputeTest {
       Plan plan = Plan.of(graph);
       try (Executable program =
           fixture.engine.backend().link(plan, LinkedMemory.of(fixture.model.memory()))) {
-        for (String input : List.of(Pass.IDS, LanguageModelGraphs.LABELS)) {
-          MemorySegment ids = program.input(input);
-          for (int i = 0; i < BATCH * TIME; i++) {
-            ids.setAtIndex(ValueLayout.JAVA_INT, i, (i * 7 + 3) % config.vocabularySize());
-          }
-        }
-        program.step().seed(11);
-        program.step().sequence(5);
-        program.step().lossScale(1f / (BATCH * TIME));
-        program.run();
+        TrainingFixture.runOnce(program, config, BATCH * TIME);
         return new Outcome(
             program.step().loss(), fixture.copy(Region.GRADIENTS), plan.bytes(Region.ACTIVATIONS));
       }
@@ -88,15 +75,9 @@ class RecomputeTest {
     }
   }
 
-  private static Stream<TrainingOptions> trainings() {
-    TrainingOptions options = TrainingFixture.options(12);
-    return Stream.of(
-        options.withMaxNorm(0), options.withMaxNorm(1), options.withMaxNorm(0).withAccumulation(2));
-  }
-
   /** With gradients folded into the optimizer, clipped, and accumulated. */
   @ParameterizedTest
-  @MethodSource("trainings")
+  @MethodSource("org.quern.train.TrainingFixture#waysOfUpdating")
   void aTrainingIsTheSame(TrainingOptions options) {
     List<float[]> weights = new ArrayList<>();
     List<RecomputationPrice> prices = new ArrayList<>();

@@ -4,8 +4,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
-import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Stream;
@@ -33,7 +31,6 @@ import org.quern.model.Gpt2Config;
 import org.quern.model.LanguageModelGraphs;
 import org.quern.model.LlamaConfig;
 import org.quern.model.ModelConfig;
-import org.quern.model.Pass;
 import org.quern.plan.Plan;
 import org.quern.plan.PlanOptions;
 
@@ -70,16 +67,7 @@ class RoundedActivationsTest {
                 .engine
                 .backend()
                 .link(Plan.of(graph, options), LinkedMemory.of(fixture.model.memory()))) {
-      for (String input : List.of(Pass.IDS, LanguageModelGraphs.LABELS)) {
-        MemorySegment ids = program.input(input);
-        for (int i = 0; i < BATCH * TIME; i++) {
-          ids.setAtIndex(ValueLayout.JAVA_INT, i, (i * 7 + 3) % config.vocabularySize());
-        }
-      }
-      program.step().seed(11);
-      program.step().sequence(5);
-      program.step().lossScale(1f / (BATCH * TIME));
-      program.run();
+      TrainingFixture.runOnce(program, config, BATCH * TIME);
       return new Outcome(program.step().loss(), fixture.copy(Region.GRADIENTS));
     }
   }
@@ -135,15 +123,9 @@ class RoundedActivationsTest {
     assertThat(Plan.of(graph).bytes(Region.ACTIVATIONS)).isLessThan(bytes);
   }
 
-  private static Stream<TrainingOptions> trainings() {
-    TrainingOptions options = TrainingFixture.options(12);
-    return Stream.of(
-        options.withMaxNorm(0), options.withMaxNorm(1), options.withMaxNorm(0).withAccumulation(2));
-  }
-
   /** With gradients folded into the optimizer, clipped, and accumulated. */
   @ParameterizedTest
-  @MethodSource("trainings")
+  @MethodSource("org.quern.train.TrainingFixture#waysOfUpdating")
   void aTrainingLearnsAndRecomputesTheSame(TrainingOptions options) {
     List<float[]> weights = new ArrayList<>();
     List<Float> losses = new ArrayList<>();

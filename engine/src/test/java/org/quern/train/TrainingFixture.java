@@ -2,6 +2,7 @@ package org.quern.train;
 
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.List;
 import java.util.Optional;
 import java.util.stream.Stream;
 import org.quern.Engine;
@@ -9,12 +10,15 @@ import org.quern.EngineOptions;
 import org.quern.Model;
 import org.quern.data.BatchSource;
 import org.quern.data.TokenSpan;
+import org.quern.exec.Executable;
 import org.quern.exec.nativecpu.NativeKernels;
 import org.quern.exec.vector.VectorKernels;
 import org.quern.ir.Region;
 import org.quern.model.Gpt2Config;
+import org.quern.model.LanguageModelGraphs;
 import org.quern.model.LlamaConfig;
 import org.quern.model.ModelConfig;
+import org.quern.model.Pass;
 import org.quern.text.CharacterTokenizer;
 
 /** A tiny model, a short text, and an engine to train it on. */
@@ -92,6 +96,27 @@ final class TrainingFixture implements AutoCloseable {
 
   static BatchSource batches() {
     return BatchSource.shuffled(tokens(), 4, TIME, 11);
+  }
+
+  /** Runs a step's program once, without an update, on {@code tokens} ids and as many labels. */
+  static void runOnce(Executable program, ModelConfig config, int tokens) {
+    for (String input : List.of(Pass.IDS, LanguageModelGraphs.LABELS)) {
+      MemorySegment ids = program.input(input);
+      for (int i = 0; i < tokens; i++) {
+        ids.setAtIndex(ValueLayout.JAVA_INT, i, (i * 7 + 3) % config.vocabularySize());
+      }
+    }
+    program.step().seed(11);
+    program.step().sequence(5);
+    program.step().lossScale(1f / tokens);
+    program.run();
+  }
+
+  /** Twelve steps with gradients folded into the optimizer, clipped, and accumulated. */
+  static Stream<TrainingOptions> waysOfUpdating() {
+    TrainingOptions options = options(12);
+    return Stream.of(
+        options.withMaxNorm(0), options.withMaxNorm(1), options.withMaxNorm(0).withAccumulation(2));
   }
 
   static TrainingOptions options(long steps) {
