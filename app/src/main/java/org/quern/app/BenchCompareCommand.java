@@ -58,7 +58,12 @@ final class BenchCompareCommand implements Callable<Integer> {
   @Option(names = "--batch", paramLabel = "N", description = "With WORK: sequences side by side.")
   private @Nullable Integer batch;
 
-  @Option(names = "--context", paramLabel = "N", description = "With WORK: tokens of each.")
+  @Option(
+      names = "--context",
+      paramLabel = "N",
+      description =
+          "With WORK: tokens of each (default: 64, and 576 for writing, or what the model has room"
+              + " for).")
   private @Nullable Integer context;
 
   @Option(
@@ -162,15 +167,13 @@ final class BenchCompareCommand implements Callable<Integer> {
                         + " to compare; choose train, matmul or generate."));
     boolean writing = what == Contest.Work.GENERATE;
     String name = Optional.ofNullable(model).orElse(writing ? "llama-135m" : "gpt2-124m");
-    if (Presets.find(name) == null) {
-      ModelPath.existing(name);
-    }
+    int usual = Math.min(writing ? 576 : 64, ModelPath.context(name));
     return List.of(
         new Contest(
             what,
             name,
             BenchOptions.range("--batch", batch, 1, MOST).orElse(writing ? 1 : 4),
-            BenchOptions.range("--context", context, 1, MOST).orElse(writing ? 576 : 64),
+            BenchOptions.range("--context", context, 1, MOST).orElse(usual),
             precision,
             workers));
   }

@@ -26,6 +26,9 @@ final class Contestants {
           "--add-opens=jdk.incubator.vector/jdk.incubator.vector=ALL-UNNAMED",
           "-Djdk.incubator.vector.VECTOR_ACCESS_OOB_CHECK=0");
 
+  /** Floats of the vectors that it adds activations up in, on AVX2. */
+  private static final int JLAMA_WIDTH = 8;
+
   private static final int SECONDS_TO_IMPORT = 120;
 
   private final Contest contest;
@@ -187,6 +190,10 @@ final class Contestants {
     int queries = sizes.path("heads").asInt() * sizes.path("head-size").asInt();
     if (queries != sizes.path("channels").asInt()) {
       throw new AppException("it takes no heads whose sizes do not add up to the channels");
+    }
+    if (sizes.path("feed-forward").asInt() % JLAMA_WIDTH != 0) {
+      throw new AppException(
+          "its kernels take feed-forward sizes of a multiple of " + JLAMA_WIDTH + " only");
     }
     return llama(ours);
   }

@@ -2,19 +2,20 @@ package org.quern.app;
 
 import java.nio.file.Files;
 import java.nio.file.Path;
+import org.quern.format.ConfigJson;
 
 /** Where a model's files are: a model's folder, or the one inside a training's run folder. */
 final class ModelPath {
   /** The folder in a run folder that holds the model as Hugging Face's library reads it. */
   static final String MODEL = "model";
 
+  private static final String CONFIG = "config.json";
+
   private ModelPath() {}
 
   static Path resolve(Path given) {
     Path inside = given.resolve(MODEL);
-    return !Files.exists(given.resolve("config.json")) && Files.isDirectory(inside)
-        ? inside
-        : given;
+    return !Files.exists(given.resolve(CONFIG)) && Files.isDirectory(inside) ? inside : given;
   }
 
   /** The folder of a model that a user named. */
@@ -29,5 +30,18 @@ final class ModelPath {
               + ", or the folder of a model.");
     }
     return path;
+  }
+
+  /** Tokens that a size, or the model in a folder, sees at most. */
+  static int context(String model) {
+    Presets preset = Presets.find(model);
+    if (preset != null) {
+      return preset.context;
+    }
+    ConfigJson config = ConfigJson.read(existing(model).resolve(CONFIG));
+    return config
+        .firstPresent("max_position_embeddings", "n_positions")
+        .map(key -> config.requireInt(key, 1, Integer.MAX_VALUE))
+        .orElse(Integer.MAX_VALUE);
   }
 }

@@ -201,12 +201,18 @@ final class BenchCompareTest {
   }
 
   private static JsonNode sizes(String family, int head) {
+    return sizes(family, head, 96);
+  }
+
+  private static JsonNode sizes(String family, int head, int feedForward) {
     return new JsonMapper()
         .readTree(
             "{\"prompt\":7,\"tokens\":3,\"sizes\":{\"family\":\""
                 + family
                 + "\",\"channels\":64,\"heads\":4,\"head-size\":"
                 + head
+                + ",\"feed-forward\":"
+                + feedForward
                 + "}}");
   }
 
@@ -244,6 +250,9 @@ final class BenchCompareTest {
     JsonNode odd = sizes("llama", 24);
     assertThatThrownBy(() -> who.get(2).command().apply(odd))
         .hasMessageContaining("multiple of 16");
+    JsonNode narrow = sizes("llama", 16, 172);
+    assertThatThrownBy(() -> who.get(3).command().apply(narrow))
+        .hasMessageContaining("feed-forward");
     JsonNode fits = sizes("llama", 16);
     for (Contestant peer : generating(2).subList(1, 4)) {
       assertThatThrownBy(() -> peer.command().apply(fits)).hasMessageContaining("one sequence");
@@ -265,6 +274,18 @@ final class BenchCompareTest {
       String said = "random weights of the same sizes as models/mine";
       assertThat(table.toString().contains(said)).isEqualTo(model.equals("models/mine"));
     }
+  }
+
+  @Test
+  void theUsualContextFitsTheModel() throws IOException {
+    Path config = folder.resolve("config.json");
+    Files.writeString(config, "{\"n_positions\": 7}");
+    assertThat(ModelPath.context(folder.toString())).isEqualTo(7);
+    Files.writeString(config, "{\"max_position_embeddings\": 512}");
+    assertThat(ModelPath.context(folder.toString())).isEqualTo(512);
+    Files.writeString(config, "{}");
+    assertThat(ModelPath.context(folder.toString())).isEqualTo(Integer.MAX_VALUE);
+    assertThat(ModelPath.context("gpt2-124m")).isEqualTo(1024);
   }
 
   @Test
