@@ -41,7 +41,7 @@ public final class HuggingFaceTokenizer implements Tokenizer {
    * @throws TokenizerException if it is missing or malformed, or if the library cannot be loaded
    */
   public static HuggingFaceTokenizer read(Path path) {
-    return of(Tokenizers.Source.of(path));
+    return of(Tokenizers.Source.of(TokenizerFiles.of(path)));
   }
 
   static HuggingFaceTokenizer of(Tokenizers.Source source) {

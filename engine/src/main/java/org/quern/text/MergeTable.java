@@ -10,6 +10,7 @@ final class MergeTable {
   private final int[] ranks;
   private final int[] results;
   private final int mask;
+  private int size;
 
   MergeTable(int count) {
     int capacity = Integer.highestOneBit(Math.max(8, count) * 2 - 1) << 1;
@@ -30,6 +31,12 @@ final class MergeTable {
     pairs[slot] = pair;
     ranks[slot] = rank;
     results[slot] = result;
+    size++;
+  }
+
+  /** How many different pairs there are. */
+  int size() {
+    return size;
   }
 
   /** Where the pair stands, for {@link #rank} and {@link #result}; −1 if it does not merge. */

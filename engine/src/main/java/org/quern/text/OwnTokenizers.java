@@ -19,7 +19,7 @@ final class OwnTokenizers {
   static Optional<Tokenizer> read(Tokenizers.Source source) {
     TokenizerDefinition definition = source.definition();
     JsonNode root = definition.root();
-    if (!isPlainBpe(definition.model()) || !isPlain(root, definition)) {
+    if (!isPlainBpe(definition.model()) || !isPlain(root) || definition.tokens().contains("")) {
       return Optional.empty();
     }
     JsonNode words = root.path("pre_tokenizer");
@@ -33,6 +33,17 @@ final class OwnTokenizers {
     return words.path("use_regex").asBoolean(true) ? bpe(source) : bytes(definition);
   }
 
+  /** Whether this is byte-level BPE as GPT-2 does it, as far as vocabulary and merges may tell. */
+  static boolean isGpt2(JsonNode root) {
+    JsonNode words = root.path("pre_tokenizer");
+    return isPlainBpe(root.path("model"))
+        && isPlain(root)
+        && isByteLevel(words)
+        && !words.path("add_prefix_space").asBoolean(true)
+        && words.path("use_regex").asBoolean(true)
+        && isByteLevel(root.path("decoder"));
+  }
+
   private static boolean isPlainBpe(JsonNode model) {
     return model.path("merges").isArray()
         && model.path("type").asString("BPE").equals("BPE")
@@ -43,7 +54,7 @@ final class OwnTokenizers {
         && !model.path("ignore_merges").asBoolean(false);
   }
 
-  private static boolean isPlain(JsonNode root, TokenizerDefinition definition) {
+  private static boolean isPlain(JsonNode root) {
     JsonNode after = root.path("post_processor");
     boolean addsNothing = isNull(after) || after.path("type").asString("").equals("ByteLevel");
     for (JsonNode token : root.path("added_tokens")) {
@@ -53,7 +64,7 @@ final class OwnTokenizers {
         return false;
       }
     }
-    return addsNothing && isNull(root.path("normalizer")) && !definition.tokens().contains("");
+    return addsNothing && isNull(root.path("normalizer"));
   }
 
   private static boolean isByteLevel(JsonNode node) {

@@ -1,7 +1,5 @@
 package org.quern.text;
 
-import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
@@ -17,8 +15,6 @@ import tools.jackson.databind.JsonNode;
  * inside a dependency and needs no network, on the platforms that it exists for.
  */
 public final class Tokenizers {
-  private static final long MOST_BYTES = 256L << 20;
-
   private Tokenizers() {}
 
   /**
@@ -29,9 +25,12 @@ public final class Tokenizers {
    * @throws TokenizerException if it is missing, malformed, or of a kind that cannot be read here
    */
   public static Tokenizer read(Path path) {
-    Source source = Source.of(path);
-    Optional<Tokenizer> own = OwnTokenizers.read(source);
-    return own.isPresent() ? own.get() : HuggingFaceTokenizer.of(source);
+    TokenizerFiles files = TokenizerFiles.of(path);
+    Optional<Tokenizer> plain = PlainBpeFile.read(files.content(), files.config());
+    return plain.orElseGet(() -> {
+      Source source = Source.of(files);
+      return OwnTokenizers.read(source).orElseGet(() -> HuggingFaceTokenizer.of(source));
+    });
   }
 
   /**
@@ -52,30 +51,28 @@ public final class Tokenizers {
       OptionalInt beginOfText,
       OptionalInt endOfText) {
 
-    static Source of(Path path) {
-      Path file = Files.isDirectory(path) ? path.resolve(TokenizerFolder.TOKENIZER) : path;
-      byte[] content = read(file);
+    static Source of(TokenizerFiles files) {
+      Path file = files.file();
+      byte[] content = files.content();
       TokenizerDefinition definition = TokenizerDefinition.of(content, file.toString());
-      Path configFile = file.resolveSibling(TokenizerFolder.CONFIG);
-      if (!Files.isRegularFile(configFile)) {
+      if (files.config().isEmpty()) {
         return new Source(
             file, content, definition, Optional.empty(), OptionalInt.empty(), OptionalInt.empty());
       }
-      byte[] config = read(configFile);
       JsonNode root;
       try {
-        root = TokenizerFolder.json().readTree(config);
+        root = TokenizerFolder.json().readTree(files.config().get());
       } catch (JacksonException e) {
         throw new TokenizerException(
-            configFile + " is not valid JSON; fetch or write it again, or delete it.", e);
+            files.configFile() + " is not valid JSON; fetch or write it again, or delete it.", e);
       }
       return new Source(
           file,
           content,
           definition,
-          Optional.of(config),
-          token(root, "bos_token", definition, configFile),
-          token(root, "eos_token", definition, configFile));
+          files.config(),
+          token(root, "bos_token", definition, files.configFile()),
+          token(root, "eos_token", definition, files.configFile()));
     }
 
     private static OptionalInt token(
@@ -96,24 +93,6 @@ public final class Tokenizers {
                 + ", which tokenizer.json does not have; use files that belong together.");
       }
       return OptionalInt.of(id);
-    }
-
-    private static byte[] read(Path file) {
-      try {
-        if (Files.size(file) > MOST_BYTES) {
-          throw new TokenizerException(
-              file + " is larger than 256 MiB, which no tokenizer is; check the path.");
-        }
-        return Files.readAllBytes(file);
-      } catch (IOException e) {
-        throw new TokenizerException(
-            "Cannot read "
-                + file
-                + " ("
-                + TokenizerFolder.reason(e)
-                + "); give the folder of a model or its tokenizer.json.",
-            e);
-      }
     }
   }
 
