@@ -1,16 +1,13 @@
 package org.quern.bindings;
 
-import static java.lang.foreign.ValueLayout.ADDRESS;
 import static java.lang.foreign.ValueLayout.JAVA_INT;
+import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
-import java.lang.foreign.AddressLayout;
 import java.lang.foreign.Arena;
 import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.Linker;
-import java.lang.foreign.MemoryLayout;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.SymbolLookup;
-import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
 import java.lang.invoke.MethodHandleProxies;
 import java.lang.invoke.MethodHandles;
@@ -21,18 +18,18 @@ import java.util.function.Consumer;
 final class Libc {
   private static final Linker LINKER = Linker.nativeLinker();
   private static final SymbolLookup LOOKUP = LINKER.defaultLookup();
-  private static final AddressLayout STRING =
-      ADDRESS.withTargetLayout(MemoryLayout.sequenceLayout(4096, ValueLayout.JAVA_BYTE));
-  private static final FunctionDescriptor GETEUID = FunctionDescriptor.of(JAVA_INT);
   private static final FunctionDescriptor CLOSE = FunctionDescriptor.of(JAVA_INT, JAVA_INT);
-  private static final FunctionDescriptor MEMFD_CREATE =
-      FunctionDescriptor.of(JAVA_INT, ADDRESS, JAVA_INT);
-  private static final FunctionDescriptor DLOPEN =
-      FunctionDescriptor.of(ADDRESS, ADDRESS, JAVA_INT);
-  private static final FunctionDescriptor DLSYM = FunctionDescriptor.of(ADDRESS, ADDRESS, ADDRESS);
-  private static final FunctionDescriptor DLERROR = FunctionDescriptor.of(STRING);
-  private static final FunctionDescriptor DLCLOSE = FunctionDescriptor.of(JAVA_INT, ADDRESS);
 
+  /**
+   * One shape for all calls, which take and return whole numbers and addresses: see {@code
+   * quern_h}, which has the same.
+   */
+  private static final MethodHandle CALL =
+      LINKER.downcallHandle(
+          FunctionDescriptor.of(
+              JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG));
+
+  private static final long LONGEST_MESSAGE = 4096;
   private static final int RTLD_LAZY = 1;
   private static final int MFD_CLOEXEC = 1;
   // Linux 6.3: wanted where the kernel is set to seal memory files against execution by default.
@@ -42,25 +39,19 @@ final class Libc {
 
   /** The number of the user whom file permissions are checked against. */
   static int effectiveUser() {
-    try {
-      return (int) handle("geteuid", GETEUID).invokeExact();
-    } catch (Throwable e) {
-      throw unexpected(e);
-    }
+    return (int) call(function("geteuid"), 0, 0);
   }
 
   /** A file in memory, open for reading and writing; empty if the kernel makes none. */
   static Optional<Integer> memoryFile(String name) {
     try (Arena arena = Arena.ofConfined()) {
-      MemorySegment text = arena.allocateFrom(name);
-      MethodHandle create = handle("memfd_create", MEMFD_CREATE);
-      int file = (int) create.invokeExact(text, MFD_CLOEXEC | MFD_EXEC);
+      long text = arena.allocateFrom(name).address();
+      MemorySegment create = function("memfd_create");
+      int file = (int) call(create, text, MFD_CLOEXEC | MFD_EXEC);
       if (file < 0) {
-        file = (int) create.invokeExact(text, MFD_CLOEXEC);
+        file = (int) call(create, text, MFD_CLOEXEC);
       }
       return file < 0 ? Optional.empty() : Optional.of(file);
-    } catch (Throwable e) {
-      throw unexpected(e);
     }
   }
 
@@ -70,7 +61,8 @@ final class Libc {
    */
   @SuppressWarnings("unchecked")
   static Consumer<MemorySegment> closing(int file) {
-    MethodHandle close = MethodHandles.insertArguments(handle("close", CLOSE), 0, file);
+    MethodHandle close =
+        MethodHandles.insertArguments(LINKER.downcallHandle(function("close"), CLOSE), 0, file);
     return MethodHandleProxies.asInterfaceInstance(
         Consumer.class,
         MethodHandles.dropReturn(MethodHandles.dropArguments(close, 0, MemorySegment.class)));
@@ -79,53 +71,62 @@ final class Libc {
   /**
    * What came of opening a library.
    *
-   * @param library the loader's handle, null if it refused
+   * @param library the loader's handle, 0 if it refused
    * @param complaint why it refused
    */
-  record Opening(MemorySegment library, String complaint) {
+  record Opening(long library, String complaint) {
     boolean failed() {
-      return library.address() == 0;
+      return library == 0;
     }
   }
 
   static Opening open(String file) {
     // Looked up first: a lookup between the two calls would wipe the message out.
-    MethodHandle open = handle("dlopen", DLOPEN);
-    MethodHandle error = handle("dlerror", DLERROR);
+    MemorySegment open = function("dlopen");
+    MemorySegment error = function("dlerror");
     try (Arena arena = Arena.ofConfined()) {
-      MemorySegment library = (MemorySegment) open.invokeExact(arena.allocateFrom(file), RTLD_LAZY);
-      if (library.address() != 0) {
+      long library = call(open, arena.allocateFrom(file).address(), RTLD_LAZY);
+      if (library != 0) {
         return new Opening(library, "");
       }
-      MemorySegment message = (MemorySegment) error.invokeExact();
+      MemorySegment message = MemorySegment.ofAddress(call(error, 0, 0));
       return new Opening(
-          library, message.address() == 0 ? "it gives no reason" : message.getString(0).strip());
-    } catch (Throwable e) {
-      throw unexpected(e);
+          library,
+          message.address() == 0
+              ? "it gives no reason"
+              : message.reinterpret(LONGEST_MESSAGE).getString(0).strip());
     }
   }
 
-  static void closeLibrary(MemorySegment library) {
-    try {
-      int ignored = (int) handle("dlclose", DLCLOSE).invokeExact(library);
-    } catch (Throwable e) {
-      throw unexpected(e);
-    }
+  static void closeLibrary(long library) {
+    long ignored = call(function("dlclose"), library, 0);
   }
 
-  /** The address of a symbol; empty if the library has none of that name. */
-  static Optional<Long> symbol(MemorySegment library, String name) {
+  /**
+   * The address of a symbol; empty if the library has none of that name.
+   *
+   * @param owner held open while the library is asked
+   * @throws IllegalStateException if the owner is closed
+   */
+  static Optional<Long> symbol(long library, String name, Arena owner) {
     try (Arena arena = Arena.ofConfined()) {
-      MemorySegment symbol =
-          (MemorySegment) handle("dlsym", DLSYM).invokeExact(library, arena.allocateFrom(name));
-      return symbol.address() == 0 ? Optional.empty() : Optional.of(symbol.address());
-    } catch (Throwable e) {
-      throw unexpected(e);
+      // A call holds open whatever its function belongs to.
+      MemorySegment find = function("dlsym").reinterpret(owner, null);
+      long symbol = call(find, library, arena.allocateFrom(name).address());
+      return symbol == 0 ? Optional.empty() : Optional.of(symbol);
     }
   }
 
-  private static MethodHandle handle(String symbol, FunctionDescriptor descriptor) {
-    return LINKER.downcallHandle(LOOKUP.findOrThrow(symbol), descriptor);
+  private static MemorySegment function(String symbol) {
+    return LOOKUP.findOrThrow(symbol);
+  }
+
+  private static long call(MemorySegment function, long first, long second) {
+    try {
+      return (long) CALL.invokeExact(function, first, second, 0L, 0L, 0L, 0L);
+    } catch (Throwable e) {
+      throw unexpected(e);
+    }
   }
 
   // A method handle declares Throwable; a downcall throws none of its own that could be mended.

@@ -10,9 +10,9 @@ import java.util.Optional;
  * closed library too, which kills the process. POSIX only.
  *
  * @param library keeps the library loaded where the arena is an automatic one
- * @param handle the system's loader's, as long-lived as the arena
+ * @param handle the system's loader's, valid as long as the arena lives
  */
-record LiveLookup(SymbolLookup library, Arena arena, MemorySegment handle) implements SymbolLookup {
+record LiveLookup(SymbolLookup library, Arena arena, long handle) implements SymbolLookup {
   /**
    * Opens a library for as long as the arena lives. No code of this package runs when that ends: a
    * cleanup action of ours would keep our class loader, and all that its classes hold, for ever.
@@ -21,16 +21,14 @@ record LiveLookup(SymbolLookup library, Arena arena, MemorySegment handle) imple
    *     same and counts openers: it stays valid as long as the JDK has the library open, which is
    *     as long as the arena lives.
    */
-  static SymbolLookup open(String name, Arena arena, MemorySegment open) {
-    SymbolLookup library = SymbolLookup.libraryLookup(name, arena);
-    MemorySegment live = MemorySegment.ofAddress(open.address()).reinterpret(arena, null);
-    return new LiveLookup(library, arena, live);
+  static SymbolLookup open(String name, Arena arena, long open) {
+    return new LiveLookup(SymbolLookup.libraryLookup(name, arena), arena, open);
   }
 
   @Override
   public Optional<MemorySegment> find(String name) {
     // The call itself holds the arena open, or finds it closed.
-    return Libc.symbol(handle, name)
+    return Libc.symbol(handle, name, arena)
         .map(address -> MemorySegment.ofAddress(address).reinterpret(arena, null));
   }
 }

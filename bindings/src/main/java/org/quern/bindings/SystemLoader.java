@@ -40,7 +40,7 @@ final class SystemLoader {
     }
     try {
       for (String symbol : spec.requiredSymbols()) {
-        if (Libc.symbol(opening.library(), symbol).isEmpty()) {
+        if (Libc.symbol(opening.library(), symbol, arena).isEmpty()) {
           throw lacks(file, symbol);
         }
       }

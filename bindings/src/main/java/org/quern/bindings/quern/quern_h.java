@@ -12,12 +12,13 @@ import java.util.List;
 import org.quern.bindings.NativeLibraryException;
 
 /**
- * {@code native/include/quern.h} under the names that jextract gives. Two things differ: the
+ * {@code native/include/quern.h} under the names that jextract gives. Three things differ: the
  * handles take the function's address as their first argument, so that they can be {@code static
  * final} (which the compiler folds) while the addresses belong to an instance, bound to one loaded
  * library; and {@link #quern_run} takes the program's address as a {@code long}, so that a call
- * needs no liveness check of the program's memory. The kernels' numbers are left out: their one
- * list is {@code kernels.def}, and {@link #quern_kernel_name} tells them.
+ * needs no liveness check of the program's memory; and methods call by one handle of one shape
+ * where they can, whatever the function's own is. The kernels' numbers are left out: their one list
+ * is {@code kernels.def}, and {@link #quern_kernel_name} tells them.
  *
  * <p>Every call holds the library's arena open: closing that meanwhile is an {@link
  * IllegalStateException} of the closer, and a call after it one of the caller.
@@ -54,6 +55,24 @@ public final class quern_h {
           "quern_measure_arithmetic",
           "quern_measure_reading",
           "quern_error_message");
+
+  /**
+   * Any function of up to six whole numbers and addresses that returns one or nothing: such
+   * arguments go in registers of 64 bits, and a callee does not look at those that it has no
+   * parameter for. Java writes a dozen classes for each shape of call, which takes it some ten
+   * milliseconds at a start, and {@code Libc} and the engine's {@code Pages} share this one.
+   */
+  private static final MethodHandle CALL =
+      Linker.nativeLinker()
+          .downcallHandle(
+              FunctionDescriptor.of(
+                  C_LONG_LONG,
+                  C_LONG_LONG,
+                  C_LONG_LONG,
+                  C_LONG_LONG,
+                  C_LONG_LONG,
+                  C_LONG_LONG,
+                  C_LONG_LONG));
 
   private final MemorySegment quern_abi_version$address;
   private final MemorySegment quern_version$address;
@@ -108,6 +127,21 @@ public final class quern_h {
     return new AssertionError(e);
   }
 
+  // An int is the lower half of a register, which is all that the callee reads or has set.
+  private static long call(MemorySegment function, long a, long b, long c, long d) {
+    try {
+      return (long) CALL.invokeExact(function, a, b, c, d, 0L, 0L);
+    } catch (Error | RuntimeException e) {
+      throw e;
+    } catch (Throwable e) {
+      throw unexpected(e);
+    }
+  }
+
+  private static MemorySegment pointer(long address) {
+    return MemorySegment.ofAddress(address).reinterpret(address == 0 ? 0 : Long.MAX_VALUE);
+  }
+
   /** Descriptor of {@link #quern_abi_version}. */
   public static FunctionDescriptor quern_abi_version$descriptor() {
     return quern_abi_version.DESC;
@@ -125,13 +159,7 @@ public final class quern_h {
 
   /** {@link #QUERN_ABI_VERSION} of the library. */
   public int quern_abi_version() {
-    try {
-      return (int) quern_abi_version.HANDLE.invokeExact(quern_abi_version$address);
-    } catch (Error | RuntimeException e) {
-      throw e;
-    } catch (Throwable e) {
-      throw unexpected(e);
-    }
+    return (int) call(quern_abi_version$address, 0, 0, 0, 0);
   }
 
   /** Descriptor of {@link #quern_version}. */
@@ -151,13 +179,7 @@ public final class quern_h {
 
   /** Such as "0.1.0 (gcc 12.2.0)"; never null, static. */
   public MemorySegment quern_version() {
-    try {
-      return (MemorySegment) quern_version.HANDLE.invokeExact(quern_version$address);
-    } catch (Error | RuntimeException e) {
-      throw e;
-    } catch (Throwable e) {
-      throw unexpected(e);
-    }
+    return pointer(call(quern_version$address, 0, 0, 0, 0));
   }
 
   /** Descriptor of {@link #quern_cpu_tier}. */
@@ -177,13 +199,7 @@ public final class quern_h {
 
   /** The highest tier that this library holds and the CPU and the operating system allow. */
   public int quern_cpu_tier() {
-    try {
-      return (int) quern_cpu_tier.HANDLE.invokeExact(quern_cpu_tier$address);
-    } catch (Error | RuntimeException e) {
-      throw e;
-    } catch (Throwable e) {
-      throw unexpected(e);
-    }
+    return (int) call(quern_cpu_tier$address, 0, 0, 0, 0);
   }
 
   /** Descriptor of {@link #quern_cpu_explanation}. */
@@ -203,14 +219,7 @@ public final class quern_h {
 
   /** Why {@link #quern_cpu_tier} is not a higher one: a sentence; never null, static. */
   public MemorySegment quern_cpu_explanation() {
-    try {
-      return (MemorySegment)
-          quern_cpu_explanation.HANDLE.invokeExact(quern_cpu_explanation$address);
-    } catch (Error | RuntimeException e) {
-      throw e;
-    } catch (Throwable e) {
-      throw unexpected(e);
-    }
+    return pointer(call(quern_cpu_explanation$address, 0, 0, 0, 0));
   }
 
   /** Descriptor of {@link #quern_tier_name}. */
@@ -230,13 +239,7 @@ public final class quern_h {
 
   /** Such as "scalar", "avx2", "avx512"; null for another number. */
   public MemorySegment quern_tier_name(int tier) {
-    try {
-      return (MemorySegment) quern_tier_name.HANDLE.invokeExact(quern_tier_name$address, tier);
-    } catch (Error | RuntimeException e) {
-      throw e;
-    } catch (Throwable e) {
-      throw unexpected(e);
-    }
+    return pointer(call(quern_tier_name$address, tier, 0, 0, 0));
   }
 
   /** Descriptor of {@link #quern_tier_check}. */
@@ -256,13 +259,7 @@ public final class quern_h {
 
   /** Whether the tier computes rightly on the calling thread: runs a small self-test of it. */
   public int quern_tier_check(int tier) {
-    try {
-      return (int) quern_tier_check.HANDLE.invokeExact(quern_tier_check$address, tier);
-    } catch (Error | RuntimeException e) {
-      throw e;
-    } catch (Throwable e) {
-      throw unexpected(e);
-    }
+    return (int) call(quern_tier_check$address, tier, 0, 0, 0);
   }
 
   /** Descriptor of {@link #quern_kernel_count}. */
@@ -282,13 +279,7 @@ public final class quern_h {
 
   /** How many kernels there are. */
   public int quern_kernel_count() {
-    try {
-      return (int) quern_kernel_count.HANDLE.invokeExact(quern_kernel_count$address);
-    } catch (Error | RuntimeException e) {
-      throw e;
-    } catch (Throwable e) {
-      throw unexpected(e);
-    }
+    return (int) call(quern_kernel_count$address, 0, 0, 0, 0);
   }
 
   /** Descriptor of {@link #quern_kernel_name}. */
@@ -308,14 +299,7 @@ public final class quern_h {
 
   /** Such as "layer_norm_f32"; null for another number. */
   public MemorySegment quern_kernel_name(int kernel) {
-    try {
-      return (MemorySegment)
-          quern_kernel_name.HANDLE.invokeExact(quern_kernel_name$address, kernel);
-    } catch (Error | RuntimeException e) {
-      throw e;
-    } catch (Throwable e) {
-      throw unexpected(e);
-    }
+    return pointer(call(quern_kernel_name$address, kernel, 0, 0, 0));
   }
 
   /** Descriptor of {@link #quern_run}. */
@@ -338,13 +322,7 @@ public final class quern_h {
    * every worker makes the same call at the same time. Returns program.step.status.
    */
   public int quern_run(long program, int part, long first, long last) {
-    try {
-      return (int) quern_run.HANDLE.invokeExact(quern_run$address, program, part, first, last);
-    } catch (Error | RuntimeException e) {
-      throw e;
-    } catch (Throwable e) {
-      throw unexpected(e);
-    }
+    return (int) call(quern_run$address, program, part, first, last);
   }
 
   /** Descriptor of {@link #quern_measure_arithmetic}. */
@@ -431,13 +409,7 @@ public final class quern_h {
 
   /** What went wrong in the last call on this thread: a sentence; empty where nothing did. */
   public MemorySegment quern_error_message() {
-    try {
-      return (MemorySegment) quern_error_message.HANDLE.invokeExact(quern_error_message$address);
-    } catch (Error | RuntimeException e) {
-      throw e;
-    } catch (Throwable e) {
-      throw unexpected(e);
-    }
+    return pointer(call(quern_error_message$address, 0, 0, 0, 0));
   }
 
   private static final class quern_abi_version {

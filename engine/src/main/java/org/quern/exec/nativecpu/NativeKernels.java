@@ -38,11 +38,10 @@ public final class NativeKernels {
         NativeLibrary.find(
             NativeLibrarySpec.of("quern", NativeKernels.class.getClassLoader())
                 .requiring(quern_h.symbols()));
-    return switch (result) {
-      case NativeLibrary.Refused refused ->
-          new NativeKernels(Optional.empty(), refused.explanation(), texts(refused.attempts()));
-      case NativeLibrary.Loaded loaded -> check(loaded);
-    };
+    // No switch: Java would write a class for it, at every start.
+    return result instanceof NativeLibrary.Loaded loaded
+        ? check(loaded)
+        : new NativeKernels(Optional.empty(), result.explanation(), texts(result.attempts()));
   }
 
   private static NativeKernels check(NativeLibrary.Loaded loaded) {
