@@ -13,7 +13,7 @@
 
 #include <stdint.h>
 
-#define QUERN_ABI_VERSION 4
+#define QUERN_ABI_VERSION 5
 
 #if defined(__GNUC__)
 #define QUERN_API __attribute__((visibility("default")))
@@ -359,14 +359,15 @@ QUERN_API const char *quern_error_message(void);
  * adamw_f32                (Loshchilov and Hutter 2019, algorithm 2), as PyTorch's AdamW computes it
  *   g = grad * clip_scale; p *= 1 - lr f3; m = f0 m + (1 - f0) g; v = f1 v + (1 - f1) g^2;
  *   p -= lr / (1 - f0^t) * m / (sqrt(v) / sqrt(1 - f1^t) + f2)
- *   p0 parameter  p1 grad  p2 m  p3 v  p4 squares [i1] or null   i0 n  i1 number of squares
- *   f0 beta1  f1 beta2  f2 epsilon  f3 weight decay
+ *   p0 parameter  p1 grad  p2 m  p3 v  p4 squares [i1] or null  p5 copy or null   i0 n
+ *   i1 number of squares  f0 beta1  f1 beta2  f2 epsilon  f3 weight decay
  * sgd_f32                  g = grad * clip_scale + f1 p; m = f0 m + g; p -= lr m
- *   p0 parameter  p1 grad  p2 m  p3 squares [i1] or null   i0 n  i1 number of squares
- *   f0 momentum  f1 weight decay
+ *   p0 parameter  p1 grad  p2 m  p3 squares [i1] or null  p4 copy or null   i0 n
+ *   i1 number of squares  f0 momentum  f1 weight decay
  * Both are split by elements, in multiples of 16, and do nothing where a record before them, or they,
  * set step.nonfinite. Squares are square_sum_f32's of this gradient, for an update that does not wait
- * for the norm: clip_scale counts as 1, and squares that are not finite set step.nonfinite.
+ * for the norm: clip_scale counts as 1, and squares that are not finite set step.nonfinite. The copy
+ * is the updated parameter as round_f32 makes it, in BF16 of its shape.
  *
  * Random numbers: Philox4x32-10 (Salmon et al. 2011). Key: the low and the high half of step.seed.
  * Counter: (index / 4) low half, (index / 4) high half, stream, step.sequence low half.

@@ -124,6 +124,47 @@ static void sgd_case(int64_t n, settings of) {
     check_free(0);
 }
 
+/* A copy in BF16 is that of the parameter as it is updated, which has the bits that it has without. */
+static void copy_case(int32_t kernel, int64_t n, int place) {
+    const float *initial[4] = {filled(n, FILL_SMALL), filled(n, FILL_SMALL), filled(n, FILL_SMALL),
+                               filled(n, FILL_SMALL)};
+    float *p[4], *updated = check_floats(n);
+    for (int k = 0; k < 4; k++) p[k] = check_floats(n);
+    uint16_t *copy = halves(n);
+    quern_step step = {.step = 3, .learning_rate = 0.25f, .clip_scale = 1};
+    quern_record record = {.step = &step,
+                           .pointers = {p[0], p[1], p[2]},
+                           .integers = {n},
+                           .floats = {0.5f, 0.75f, 0.25f, 0.125f}};
+    if (kernel == QUERN_KERNEL_adamw_f32) record.pointers[3] = p[3];
+    for (int tier = 0; tier < QUERN_TIERS; tier++) {
+        if (!check_has_tier(tier)) continue;
+        for (int32_t parts = 0; parts <= MOST_PARTS; parts++) {
+            for (int k = 0; k < 4; k++) {
+                for (int64_t i = 0; i < n; i++) p[k][i] = fabsf(initial[k][i]);
+            }
+            memset(copy, 0x5a, (size_t)n * sizeof *copy);
+            record.pointers[place] = parts ? copy : NULL;
+            step.nonfinite = 0;
+            check_run(kernel, tier, &record, parts ? parts : 1);
+            if (!parts) memcpy(updated, p[0], sizeof(float) * (size_t)n);
+            CHECK(memcmp(updated, p[0], sizeof(float) * (size_t)n) == 0, "parameter with a copy");
+            for (int64_t i = 0; i < n; i++) {
+                const uint16_t wanted = parts ? naive_round(p[0][i]) : 0x5a5a;
+                CHECK(copy[i] == wanted, "%s copy of %lld, %d parts", check_tier_names[tier], (long long)n,
+                      (int)parts);
+            }
+        }
+        memset(copy, 0x5a, (size_t)n * sizeof *copy);
+        step.nonfinite = 1;
+        check_run(kernel, tier, &record, 2);
+        for (int64_t i = 0; i < n; i++) {
+            CHECK(copy[i] == 0x5a5a && p[0][i] == updated[i], "%s changes nothing", check_tier_names[tier]);
+        }
+    }
+    check_free(0);
+}
+
 /*
  * Squares of the gradient in the record: clip_scale does not count; squares that are not finite stop
  * this update and later ones, but none before it, whose workers may be late.
@@ -193,6 +234,8 @@ int main(void) {
             adamw_case(sizes[i], cases[k]);
             sgd_case(sizes[i], cases[k]);
         }
+        copy_case(QUERN_KERNEL_adamw_f32, sizes[i], 5);
+        copy_case(QUERN_KERNEL_sgd_f32, sizes[i], 4);
         square_sum_case(sizes[i], FILL_SMALL);
     }
     square_sum_case(QUERN_SQUARE_SUM_BLOCK - 1, FILL_10000);

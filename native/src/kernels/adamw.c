@@ -20,7 +20,7 @@ typedef struct adamw_constants {
  * The operations and their order are those of torch.optim.AdamW, but for a product with the inverse of
  * the bias correction of sqrt(v) where it divides: m by linear interpolation, epsilon added last.
  */
-QUERN_INLINE void adamw(float *parameter, const float *gradient, float *m, float *v,
+QUERN_INLINE void adamw(float *parameter, const float *gradient, float *m, float *v, uint16_t *copy,
                         const adamw_constants *of, int64_t count) {
     vfloat g = load_up_to(gradient, count) * of->clip;
     vfloat p = load_up_to(parameter, count) * of->decay;
@@ -28,7 +28,9 @@ QUERN_INLINE void adamw(float *parameter, const float *gradient, float *m, float
     first = v_fma(g - first, of->beta1_rest, first);
     vfloat second = v_fma(g * of->beta2_rest, g, load_up_to(v, count) * of->beta2);
     vfloat denominator = v_fma(v_sqrt(second), of->correction, of->epsilon);
-    store_up_to(parameter, v_fnma(of->step_size, first / denominator, p), count);
+    p = v_fnma(of->step_size, first / denominator, p);
+    store_up_to(parameter, p, count);
+    if (copy) store_bf16_up_to(copy, v_round_bf16(p), count);
     store_up_to(m, first, count);
     store_up_to(v, second, count);
 }
@@ -38,6 +40,7 @@ QUERN_KERNEL_DEFINE(adamw_f32) {
     const float *grad = record->pointers[1];
     float *m = record->pointers[2];
     float *v = record->pointers[3];
+    uint16_t *copy = record->pointers[5];
     const quern_step *step = record->step;
     float clip;
     if (!quern_may_update(record, record->pointers[4], &clip)) {
@@ -59,10 +62,10 @@ QUERN_KERNEL_DEFINE(adamw_f32) {
     quern_range own = quern_share(record->integers[0], SHARE_MULTIPLE, part, parts);
     int64_t i = own.first;
     for (; i + QUERN_LANES <= own.last; i += QUERN_LANES) {
-        adamw(p + i, grad + i, m + i, v + i, &of, QUERN_LANES);
+        adamw(p + i, grad + i, m + i, v + i, copy ? copy + i : NULL, &of, QUERN_LANES);
     }
     if (i < own.last) {
-        adamw(p + i, grad + i, m + i, v + i, &of, own.last - i);
+        adamw(p + i, grad + i, m + i, v + i, copy ? copy + i : NULL, &of, own.last - i);
     }
     return QUERN_OK;
 }

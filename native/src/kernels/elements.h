@@ -19,6 +19,15 @@ QUERN_INLINE void store_up_to(float *p, vfloat x, int64_t count) {
     }
 }
 
+/* The upper halves: x is to be rounded to BF16. */
+QUERN_INLINE void store_bf16_up_to(uint16_t *p, vfloat x, int64_t count) {
+    if (count == QUERN_LANES) {
+        v_store_bf16(p, x);
+    } else {
+        v_store_bf16_first(p, x, count);
+    }
+}
+
 /* Shares are whole multiples of this many elements, which every tier's lanes divide: an element's
  * place in its vector does not depend on the number of workers. */
 #define SHARE_MULTIPLE 16

@@ -4,11 +4,7 @@
 /* `same`: where the rounded numbers go as floats too, or null. */
 QUERN_INLINE void round_some(uint16_t *y, float *same, const float *x, int64_t count) {
     const vfloat rounded = v_round_bf16(load_up_to(x, count));
-    if (count == QUERN_LANES) {
-        v_store_bf16(y, rounded);
-    } else {
-        v_store_bf16_first(y, rounded, count);
-    }
+    store_bf16_up_to(y, rounded, count);
     if (same) store_up_to(same, rounded, count);
 }
 

@@ -4,6 +4,7 @@ import static java.lang.foreign.ValueLayout.JAVA_INT;
 
 import java.lang.foreign.MemorySegment;
 import java.util.List;
+import java.util.Locale;
 import java.util.Random;
 import java.util.concurrent.Callable;
 import org.quern.Engine;
@@ -12,7 +13,6 @@ import org.quern.exec.Executable;
 import org.quern.exec.LinkedMemory;
 import org.quern.exec.MemoryUse;
 import org.quern.exec.StepBlock;
-import org.quern.ir.Precision;
 import org.quern.model.LanguageModelGraphs;
 import org.quern.model.Pass;
 import org.quern.train.Optimizer;
@@ -40,7 +40,8 @@ import picocli.CommandLine.Spec;
       "",
       "Examples:",
       "  quern bench train --model gpt-char --batch 12 --context 64",
-      "  quern bench train --model gpt2-124m --batch 4 --context 256 --clip 1"
+      "  quern bench train --model gpt2-124m --batch 4 --context 256 --clip 1",
+      "  quern bench train --model gpt2-124m --precision bf16 --bf16-weights on"
     })
 final class BenchTrainCommand implements Callable<Integer> {
   private static final Optimizer OPTIMIZER = new Optimizer.AdamW(0.9f, 0.95f, 1e-8f, 0.1f);
@@ -67,6 +68,13 @@ final class BenchTrainCommand implements Callable<Integer> {
       description = "none, or blocks, as in quern train (default: none).")
   private String recompute = "none";
 
+  @Option(
+      names = "--bf16-weights",
+      paramLabel = "WHEN",
+      defaultValue = "auto",
+      description = "on, off or auto, as in quern train (default: auto).")
+  private String bf16Weights = "auto";
+
   @Mixin private EngineMixin engine = new EngineMixin();
 
   @Override
@@ -76,18 +84,19 @@ final class BenchTrainCommand implements Callable<Integer> {
         TrainingOptions.of(1)
             .withMaxNorm(clip)
             .withOptimizer(OPTIMIZER)
-            .withRecompute(RunOptions.recompute(recompute));
+            .withRecompute(RunOptions.recompute(recompute))
+            .withBf16Weights(RunOptions.bf16Weights(bf16Weights));
     try (Engine open = engine.open();
         Model model = options.open(open)) {
       int batch = options.batch(BATCH);
       int context = BenchOptions.fitting(options.context().orElse(CONTEXT), model);
-      Precision precision = open.backend().precision();
-      StepPlan step = StepPlan.of(model.architecture(), batch, context, training, precision);
+      StepPlan step = StepPlan.of(model.architecture(), batch, context, training, open.backend());
       BenchReport report = new BenchReport("train", options, open);
       report.put("batch", batch);
       report.put("context", context);
       report.put("clip", clip);
       report.put("recompute", recompute);
+      report.put("bf16_weights", bf16Weights);
       report.put(model.config());
       try (Executable program = open.backend().link(step.plan(), LinkedMemory.of(model.memory()))) {
         fill(program, model.config().vocabularySize());
@@ -131,7 +140,7 @@ final class BenchTrainCommand implements Callable<Integer> {
 
   /** A name for a part of the memory as those of the other fields. */
   private static String field(String part) {
-    return part.replace("'", "").replace(' ', '_') + "_mib";
+    return part.toLowerCase(Locale.ROOT).replace("'", "").replace(' ', '_') + "_mib";
   }
 
   private static void fill(Executable program, int vocabulary) {

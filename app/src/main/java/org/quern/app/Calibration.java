@@ -39,7 +39,8 @@ final class Calibration implements TrainingListener {
             .withAccumulation(command.run.accumulation())
             .withOptimizer(command.optimizer.optimizer())
             .withMaxNorm(command.optimizer.maxNorm())
-            .withRecompute(command.run.recompute());
+            .withRecompute(command.run.recompute())
+            .withBf16Weights(command.run.bf16Weights());
     return new Trainer(
         model.backend(),
         model.architecture(),

@@ -3,6 +3,7 @@ package org.quern.app;
 import java.nio.file.Path;
 import java.util.OptionalLong;
 import org.jspecify.annotations.Nullable;
+import org.quern.train.Bf16Weights;
 import org.quern.train.Recompute;
 import picocli.CommandLine.Option;
 
@@ -45,6 +46,16 @@ final class RunOptions {
         "saves and costs is printed (default: none)."
       })
   private @Nullable String recompute;
+
+  @Option(
+      names = "--bf16-weights",
+      paramLabel = "WHEN",
+      description = {
+        "on, off or auto: in a training in BF16, keep the weights of products rounded as well, so that",
+        "these need not round them. 2 bytes a weight, same results (default: auto, which keeps those of",
+        "products of up to 512 rows where the CPU multiplies BF16 itself)."
+      })
+  private @Nullable String bf16Weights;
 
   @Option(
       names = "--random-windows",
@@ -117,7 +128,8 @@ final class RunOptions {
     if (batch < 1) {
       throw new AppException("The batch is " + batch + "; choose 1 or more sequences.");
     }
-    Recompute ignored = recompute();
+    Recompute _ = recompute();
+    Bf16Weights _ = bf16Weights();
     if (profiledSteps != null && profiledSteps < 1) {
       throw new AppException(
           "The number of steps to profile is " + profiledSteps + "; choose 1 or more.");
@@ -161,6 +173,28 @@ final class RunOptions {
           throw new AppException(
               "Nothing named " + what + " is recomputed; choose none or blocks.");
     };
+  }
+
+  /** Whether weights are kept in BF16. */
+  Bf16Weights bf16Weights() {
+    return bf16Weights == null ? Bf16Weights.AUTO : bf16Weights(bf16Weights);
+  }
+
+  /** What an option of this name says. */
+  static Bf16Weights bf16Weights(String when) {
+    return switch (when) {
+      case "auto" -> Bf16Weights.AUTO;
+      case "on" -> Bf16Weights.ON;
+      case "off" -> Bf16Weights.OFF;
+      default ->
+          throw new AppException(
+              "Weights cannot be kept in BF16 " + when + "; choose auto, on or off.");
+    };
+  }
+
+  /** Keeps weights in BF16 as another command line says, if it does: it changes no result. */
+  void overrideBf16Weights(RunOptions other) {
+    bf16Weights = other.bf16Weights == null ? bf16Weights : other.bf16Weights;
   }
 
   /** Recomputes as another command line says, if it does: it changes no result. */

@@ -37,6 +37,7 @@ import picocli.CommandLine.Spec;
       "  quern train --data shakespeare.txt --tokens characters --steps 2000 --out runs/verse",
       "  quern train --resume runs/verse --steps 4000",
       "  quern train --batch 64 --recompute blocks   larger batches in the same memory",
+      "  quern train --precision bf16 --bf16-weights on   weights are rounded once a step",
       "  quern train --profile 10 --steps 20   see where the time goes"
     })
 final class TrainCommand implements Callable<Integer> {
@@ -52,6 +53,7 @@ final class TrainCommand implements Callable<Integer> {
           "--memory",
           "--profile",
           "--recompute",
+          "--bf16-weights",
           "--stacktrace");
 
   private static final int CHECKPOINTS_KEPT = 2;
@@ -109,6 +111,7 @@ final class TrainCommand implements Callable<Integer> {
         .withMaxNorm(optimizer.maxNorm())
         .withSeed(run.seed())
         .withRecompute(run.recompute())
+        .withBf16Weights(run.bf16Weights())
         .withEvaluation(run.evaluationInterval(steps), run.evaluationBatches())
         .withCheckpoints(run.checkpointInterval(steps), CHECKPOINTS_KEPT);
   }
@@ -127,6 +130,7 @@ final class TrainCommand implements Callable<Integer> {
     begun.run.overrideSteps(run.givenSteps().orElseGet(existing::steps));
     begun.run.overrideProfile(run);
     begun.run.overrideRecompute(run);
+    begun.run.overrideBf16Weights(run);
     begun.run.check();
     try (Engine open = engine.or(begun.engine).open()) {
       return new TrainingRun(begun, existing, open, console()).resume();

@@ -2,6 +2,7 @@ package org.quern.app;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -20,6 +21,7 @@ import org.quern.EngineOptions;
 import org.quern.exec.Executable;
 import org.quern.exec.LinkedMemory;
 import org.quern.exec.ModelMemory;
+import org.quern.exec.nativecpu.NativeKernels;
 import org.quern.ir.ParameterLayout;
 import org.quern.ir.Region;
 import org.quern.plan.Plan;
@@ -125,6 +127,38 @@ final class BenchCommandTest {
     assertThat(blocks.path("recomputed_gflop").asDouble()).isPositive();
     assertThat(blocks.path("recomputed_share").asDouble()).isBetween(0.1, 0.34);
     Cli.run("bench", "train", "--recompute", "all").failedWith("choose none or blocks");
+  }
+
+  @Test
+  void weightsInBf16AreAPartOfTheMemory() {
+    assumeTrue(NativeKernels.find().isLoaded(), "skipped: the native library is not there");
+    double[] bytes = new double[2];
+    for (int index = 0; index < 2; index++) {
+      JsonNode report =
+          json(
+              "bench",
+              "train",
+              "--model",
+              "gpt-char",
+              "--batch",
+              4,
+              "--warmup",
+              1,
+              "--steps",
+              1,
+              "--precision",
+              "bf16",
+              "--bf16-weights",
+              index == 0 ? "off" : "on",
+              "--threads",
+              1,
+              "--json");
+      bytes[index] = report.path("bf16_weights_mib").asDouble();
+      assertThat(bytes[index]).isBetween(0.0, report.path("parameters_mib").asDouble() / 2);
+    }
+    assertThat(bytes[0]).isZero();
+    assertThat(bytes[1]).isPositive();
+    Cli.run("bench", "train", "--bf16-weights", "some").failedWith("choose auto, on or off");
   }
 
   @Test

@@ -1,6 +1,7 @@
 package org.quern.app;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.awt.image.BufferedImage;
 import java.io.IOException;
@@ -15,6 +16,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
+import org.quern.exec.nativecpu.NativeKernels;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
@@ -103,6 +105,19 @@ final class TrainCommandTest {
                 + " \\(\\+.* %\\)\\.")
         .doesNotContain("gradients");
     Cli.run("train", "--resume", out, "--steps", 4, "--recompute", "none").succeeded();
+  }
+
+  @Test
+  void aRunGoesOnWithWeightsInBf16() {
+    assumeTrue(NativeKernels.find().isLoaded(), "skipped: the native library is not there");
+    Object[] begun =
+        Cli.tiny(text, out, "--steps", 2, "--precision", "bf16", "--bf16-weights", "off");
+    assertThat(Cli.run(begun).succeeded().out()).doesNotContain("BF16 weights");
+    assertThat(
+            Cli.run("train", "--resume", out, "--steps", 4, "--bf16-weights", "on")
+                .succeeded()
+                .out())
+        .containsPattern("Memory: parameters .*, BF16 weights .*, optimizer state ");
   }
 
   @Test

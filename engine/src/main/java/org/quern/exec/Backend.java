@@ -21,6 +21,11 @@ public interface Backend extends AutoCloseable {
   /** How matrix products are computed. */
   Precision precision();
 
+  /**
+   * Whether the CPU has instructions for products of BF16; else they are those of floats, rounded.
+   */
+  boolean multipliesBf16();
+
   /** The memory that everything of this engine comes from. */
   SlabAllocator memory();
 

@@ -98,6 +98,11 @@ public final class CpuBackend implements Backend {
   }
 
   @Override
+  public boolean multipliesBf16() {
+    return walker.multipliesBf16(tier);
+  }
+
+  @Override
   public SlabAllocator memory() {
     return allocator;
   }

@@ -5,6 +5,7 @@ import static java.lang.foreign.ValueLayout.JAVA_INT;
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
 import java.lang.foreign.MemorySegment;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.stream.Collectors;
@@ -35,6 +36,7 @@ final class CpuExecutable implements Executable {
   private final MemorySegment records;
   private final long stepAddress;
   private final long programAlone;
+  private final List<String> rounded;
   private final Map<String, MemorySegment> inputs;
   private final Map<String, MemorySegment> outputs;
   private int placement;
@@ -80,6 +82,11 @@ final class CpuExecutable implements Executable {
       writeProgram(programSegment, backend.threads());
       writeProgram(programSegment.asSlice(SlabAllocator.ALIGNMENT), 1);
       timing = new RunTiming(backend, plan, programSegment.asSlice(0, ProgramLayout.BYTES));
+      rounded =
+          plan.graph().values().stream()
+              .filter(value -> value.region() == Region.BF16_PARAMETERS)
+              .map(Value::name)
+              .toList();
       inputs =
           plan.graph().values().stream()
               .filter(value -> value.region() == Region.IO)
@@ -134,7 +141,12 @@ final class CpuExecutable implements Executable {
   private MemorySegment segment(Value value) {
     long offset = plan.offset(value);
     return switch (value.region()) {
-      case PARAMETERS, ROUNDED_PARAMETERS, GRADIENTS, FIRST_MOMENTS, SECOND_MOMENTS -> {
+      case PARAMETERS,
+          ROUNDED_PARAMETERS,
+          BF16_PARAMETERS,
+          GRADIENTS,
+          FIRST_MOMENTS,
+          SECOND_MOMENTS -> {
         Value whole = value.root();
         long start = plan.offset(whole);
         MemorySegment place = memory.model().place(whole, start);
@@ -214,8 +226,9 @@ final class CpuExecutable implements Executable {
         memory.model().require(plan.graph());
         writeRecords();
       }
+      memory.model().roundFor(plan.graph(), rounded);
       if (step.updates()) {
-        memory.model().parametersChange();
+        memory.model().parametersChange(plan.graph());
       }
       long program = timing.begin();
       backend.begin(step);
@@ -267,6 +280,7 @@ final class CpuExecutable implements Executable {
     try {
       checkOpen();
       step.accumulate(false);
+      memory.model().roundFor(plan.graph(), rounded);
       for (Parameter parameter : memory.model().layout().parameters()) {
         if (!finite(memory.model().weights(parameter.name()))) {
           return Optional.of("the parameter " + parameter.name());

@@ -5,6 +5,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.stream.Collectors;
 import org.quern.ir.Region;
+import org.quern.ir.Value;
 import org.quern.memory.Bytes;
 import org.quern.plan.Plan;
 
@@ -12,7 +13,8 @@ import org.quern.plan.Plan;
  * What each part of the memory outside the Java heap takes, in bytes.
  *
  * @param parameters weights
- * @param roundedParameters their copy in BF16, where there is one
+ * @param roundedParameters their copy in BF16 for generation, where there is one
+ * @param bf16Weights their copy in BF16 for the products of a training, where there is one
  * @param gradients gradients that are kept to the end of a step; folded ones are activations
  * @param optimizer first and second moments
  * @param activations what lies between the nodes of a program; shared by programs that never run at
@@ -24,6 +26,7 @@ import org.quern.plan.Plan;
 public record MemoryUse(
     long parameters,
     long roundedParameters,
+    long bf16Weights,
     long gradients,
     long optimizer,
     long activations,
@@ -39,6 +42,7 @@ public record MemoryUse(
     return new MemoryUse(
         memory.bytes(Region.PARAMETERS),
         memory.bytes(Region.ROUNDED_PARAMETERS),
+        plans.stream().mapToLong(MemoryUse::bf16Weights).sum(),
         memory.bytes(Region.GRADIENTS),
         memory.bytes(Region.FIRST_MOMENTS) + memory.bytes(Region.SECOND_MOMENTS),
         plans.stream().mapToLong(plan -> plan.bytes(Region.ACTIVATIONS)).max().orElse(0),
@@ -47,11 +51,20 @@ public record MemoryUse(
         backend.threads() * ProgramLayout.WORK_BYTES);
   }
 
+  /** Of the region, which is laid out for all parameters, only these are ever touched. */
+  private static long bf16Weights(Plan plan) {
+    return plan.graph().values().stream()
+        .filter(value -> value.region() == Region.BF16_PARAMETERS)
+        .mapToLong(Value::bytes)
+        .sum();
+  }
+
   /** The parts by name, the largest kinds first. */
   public Map<String, Long> parts() {
     Map<String, Long> parts = new LinkedHashMap<>();
     parts.put("parameters", parameters);
     parts.put("rounded parameters", roundedParameters);
+    parts.put("BF16 weights", bf16Weights);
     parts.put("gradients", gradients);
     parts.put("optimizer state", optimizer);
     parts.put("activations", activations);

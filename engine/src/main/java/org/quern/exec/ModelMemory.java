@@ -31,6 +31,10 @@ public final class ModelMemory implements AutoCloseable {
   private volatile @Nullable SourcedWeights sourced;
   private final AtomicInteger placement = new AtomicInteger();
   private volatile boolean roundedIsCurrent;
+
+  /** Whose copies in {@link Region#BF16_PARAMETERS} are current. */
+  private volatile @Nullable Graph trained;
+
   private volatile boolean closed;
 
   ModelMemory(
@@ -226,8 +230,36 @@ public final class ModelMemory implements AutoCloseable {
         parameter.shape().elements() * region.dtype().bytes());
   }
 
-  void parametersChange() {
+  private void parametersChange() {
     roundedIsCurrent = false;
+    trained = null;
+  }
+
+  /** To be called before a program changes parameters, and with them its own copies in BF16. */
+  void parametersChange(Graph program) {
+    roundedIsCurrent = false;
+    if (trained != program) {
+      trained = null;
+    }
+  }
+
+  /**
+   * Makes sure that these parameters in {@link Region#BF16_PARAMETERS} are those in {@link
+   * Region#PARAMETERS} rounded. Does nothing, and allocates nothing, where no other than this
+   * program can have changed them.
+   */
+  void roundFor(Graph program, List<String> names) {
+    if (!names.isEmpty() && trained != program) {
+      lock.run(() -> {
+        trained = program;
+        List<Runnable> pieces = new ArrayList<>();
+        for (String name : names) {
+          MemorySegment to = part(linked(Region.BF16_PARAMETERS), Region.BF16_PARAMETERS, name);
+          pieces.addAll(Rounding.inOrder(weights(name), to));
+        }
+        ParallelTasks.run(pieces, threads);
+      });
+    }
   }
 
   /**

@@ -21,10 +21,11 @@ final class Rounding {
    * @param to BF16, in its rounded shape
    */
   static List<Runnable> pieces(Parameter parameter, MemorySegment from, MemorySegment to) {
-    return parameter.conv1d() ? transposed(parameter.shape(), from, to) : rounded(from, to);
+    return parameter.conv1d() ? transposed(parameter.shape(), from, to) : inOrder(from, to);
   }
 
-  private static List<Runnable> rounded(MemorySegment from, MemorySegment to) {
+  /** Work that together rounds a weight to BF16 in its own shape. */
+  static List<Runnable> inOrder(MemorySegment from, MemorySegment to) {
     List<Runnable> pieces = new ArrayList<>();
     for (long first = 0; first < to.byteSize(); first += PIECE_BYTES) {
       long bytes = Math.min(PIECE_BYTES, to.byteSize() - first);

@@ -46,6 +46,11 @@ public interface Walker {
    */
   double measureReading(int tier, long address, long bytes, long nanos);
 
+  /** Whether a tier's products of BF16 are an instruction's: not those of floats, rounded. */
+  default boolean multipliesBf16(int tier) {
+    return false;
+  }
+
   /** How long the measuring has to run before it is at its speed: code that is compiled late. */
   default long warmUpNanos() {
     return 0;

@@ -308,6 +308,19 @@ public final class Graph {
     forward = rewritten.place(forward);
   }
 
+  /**
+   * Keeps weights rounded to BF16 in {@link Region#BF16_PARAMETERS}, where products read them and
+   * what updates them writes them: for programs whose products are computed in {@link
+   * Precision#BF16}, in a graph to which the update has been appended. Results have the same bits.
+   *
+   * @param mostRows how many rows a product has at most that reads them so
+   */
+  public void keepRoundedWeights(int mostRows) {
+    List<Node> rewritten = RoundedWeights.of(this, mostRows);
+    nodes.clear();
+    nodes.addAll(rewritten);
+  }
+
   /** What all nodes together ask of the machine. */
   public Cost cost() {
     long flops = 0;

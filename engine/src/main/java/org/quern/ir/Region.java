@@ -9,6 +9,11 @@ public enum Region {
    * model's once one asks.
    */
   ROUNDED_PARAMETERS,
+  /**
+   * Weights rounded to BF16 in the weights' own layout, which the optimizer writes as it updates
+   * them; the model's while it is trained.
+   */
+  BF16_PARAMETERS,
   /** Gradients of the weights, in the weights' layout; the model's while it is trained. */
   GRADIENTS,
   /** The optimizer's first moment (or momentum), in the weights' layout. */
@@ -28,6 +33,7 @@ public enum Region {
   public boolean isModel() {
     return this == PARAMETERS
         || this == ROUNDED_PARAMETERS
+        || this == BF16_PARAMETERS
         || this == GRADIENTS
         || this == FIRST_MOMENTS
         || this == SECOND_MOMENTS;
@@ -35,6 +41,6 @@ public enum Region {
 
   /** What a model's region is made of. */
   public DType dtype() {
-    return this == ROUNDED_PARAMETERS ? DType.BF16 : DType.F32;
+    return this == ROUNDED_PARAMETERS || this == BF16_PARAMETERS ? DType.BF16 : DType.F32;
   }
 }

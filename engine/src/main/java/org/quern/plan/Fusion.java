@@ -8,6 +8,7 @@ import org.quern.ir.Graph;
 import org.quern.ir.Node;
 import org.quern.ir.Region;
 import org.quern.ir.Value;
+import org.quern.ir.op.Matmul;
 
 /**
  * Which nodes run as one: a product or the backward of a norm, and the elementwise nodes right
@@ -19,9 +20,6 @@ import org.quern.ir.Value;
  * the first node does not read that.
  */
 final class Fusion {
-  /** Rows of a product up to which it is bound by reading its weights ({@code QUERN_FEW_ROWS}). */
-  private static final int FEW_ROWS = 8;
-
   private final int[] first;
   private final int[] last;
 
@@ -61,7 +59,7 @@ final class Fusion {
    * what follows the first node rounds or widens activations: nothing but a way through memory.
    */
   private static boolean pays(List<Node> row) {
-    return row.getFirst().output(0).shape().rows() <= FEW_ROWS
+    return row.getFirst().output(0).shape().rows() <= Matmul.FEW_ROWS
         || row.stream()
             .skip(1)
             .flatMap(node -> Stream.concat(node.inputs().stream(), node.outputs().stream()))

@@ -1,9 +1,9 @@
 package org.quern.train;
 
 import java.util.Optional;
+import org.quern.exec.Backend;
 import org.quern.ir.Cost;
 import org.quern.ir.Graph;
-import org.quern.ir.Precision;
 import org.quern.ir.Region;
 import org.quern.model.CausalLanguageModel;
 import org.quern.model.LanguageModelGraphs;
@@ -19,15 +19,13 @@ public record StepPlan(Plan plan, Optional<RecomputationPrice> price) {
   /**
    * The plan of a step on {@code batch} rows of {@code time} tokens.
    *
-   * @param precision that of the backend
+   * @param backend where it is to run
    */
   public static StepPlan of(
-      CausalLanguageModel model,
-      int batch,
-      int time,
-      TrainingOptions options,
-      Precision precision) {
-    Graph graph = LanguageModelGraphs.training(model, batch, time, options.update(), precision);
+      CausalLanguageModel model, int batch, int time, TrainingOptions options, Backend backend) {
+    Graph graph =
+        LanguageModelGraphs.training(model, batch, time, options.update(), backend.precision());
+    graph.keepRoundedWeights(options.bf16Weights().mostRows(backend));
     if (options.recompute() == Recompute.NONE) {
       return new StepPlan(Plan.of(graph), Optional.empty());
     }

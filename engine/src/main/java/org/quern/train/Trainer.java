@@ -86,8 +86,7 @@ public final class Trainer implements AutoCloseable {
     cursor = source.cursor();
     try {
       TrainingProgram.checkContext(architecture, source.time());
-      StepPlan step =
-          StepPlan.of(architecture, source.batch(), source.time(), options, backend.precision());
+      StepPlan step = StepPlan.of(architecture, source.batch(), source.time(), options, backend);
       price = step.price();
       Plan plan = step.plan();
       Optional<Plan> evaluation =

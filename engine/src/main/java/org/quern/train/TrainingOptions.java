@@ -22,6 +22,7 @@ import org.quern.ir.Update;
  * @param checkpointsKept how many checkpoints are kept, 1 at least
  * @param folder where {@code log.jsonl} and checkpoints go; none for neither
  * @param recompute what is not kept between the forward and the backward pass
+ * @param bf16Weights whether weights are kept in BF16, too
  */
 public record TrainingOptions(
     long steps,
@@ -35,7 +36,8 @@ public record TrainingOptions(
     long checkpointInterval,
     int checkpointsKept,
     Optional<Path> folder,
-    Recompute recompute) {
+    Recompute recompute,
+    Bf16Weights bf16Weights) {
 
   /** Checks the ranges. */
   public TrainingOptions {
@@ -70,7 +72,8 @@ public record TrainingOptions(
         0,
         2,
         Optional.empty(),
-        Recompute.NONE);
+        Recompute.NONE,
+        Bf16Weights.AUTO);
   }
 
   /**
@@ -102,7 +105,8 @@ public record TrainingOptions(
         checkpointInterval,
         checkpointsKept,
         folder,
-        recompute);
+        recompute,
+        bf16Weights);
   }
 
   /** These options with another number of micro batches a step. */
@@ -119,7 +123,8 @@ public record TrainingOptions(
         checkpointInterval,
         checkpointsKept,
         folder,
-        recompute);
+        recompute,
+        bf16Weights);
   }
 
   /** These options with another optimizer. */
@@ -136,7 +141,8 @@ public record TrainingOptions(
         checkpointInterval,
         checkpointsKept,
         folder,
-        recompute);
+        recompute,
+        bf16Weights);
   }
 
   /** These options with another schedule. */
@@ -153,7 +159,8 @@ public record TrainingOptions(
         checkpointInterval,
         checkpointsKept,
         folder,
-        recompute);
+        recompute,
+        bf16Weights);
   }
 
   /** These options with another limit to the gradients' norm, 0 for none. */
@@ -170,7 +177,8 @@ public record TrainingOptions(
         checkpointInterval,
         checkpointsKept,
         folder,
-        recompute);
+        recompute,
+        bf16Weights);
   }
 
   /** These options with another seed. */
@@ -187,7 +195,8 @@ public record TrainingOptions(
         checkpointInterval,
         checkpointsKept,
         folder,
-        recompute);
+        recompute,
+        bf16Weights);
   }
 
   /** These options with an evaluation every so many steps, of so many batches, 0 for all. */
@@ -204,7 +213,8 @@ public record TrainingOptions(
         checkpointInterval,
         checkpointsKept,
         folder,
-        recompute);
+        recompute,
+        bf16Weights);
   }
 
   /** These options with a checkpoint every so many steps, the newest {@code kept} of them kept. */
@@ -221,7 +231,8 @@ public record TrainingOptions(
         interval,
         kept,
         folder,
-        recompute);
+        recompute,
+        bf16Weights);
   }
 
   /** These options with a folder for log and checkpoints, made if need be. */
@@ -238,7 +249,8 @@ public record TrainingOptions(
         checkpointInterval,
         checkpointsKept,
         Optional.of(run),
-        recompute);
+        recompute,
+        bf16Weights);
   }
 
   /** These options with other activations kept. */
@@ -255,6 +267,25 @@ public record TrainingOptions(
         checkpointInterval,
         checkpointsKept,
         folder,
+        other,
+        bf16Weights);
+  }
+
+  /** These options with weights kept in BF16, or not. */
+  public TrainingOptions withBf16Weights(Bf16Weights other) {
+    return new TrainingOptions(
+        steps,
+        accumulation,
+        optimizer,
+        schedule,
+        maxNorm,
+        seed,
+        evaluationInterval,
+        evaluationBatches,
+        checkpointInterval,
+        checkpointsKept,
+        folder,
+        recompute,
         other);
   }
 

@@ -163,7 +163,12 @@ final class CaseRun implements AutoCloseable {
   private MemorySegment segment(Value value) {
     long offset = executable.plan().offset(value);
     return switch (value.region()) {
-      case PARAMETERS, ROUNDED_PARAMETERS, GRADIENTS, FIRST_MOMENTS, SECOND_MOMENTS ->
+      case PARAMETERS,
+          ROUNDED_PARAMETERS,
+          BF16_PARAMETERS,
+          GRADIENTS,
+          FIRST_MOMENTS,
+          SECOND_MOMENTS ->
           model.segment(value.region()).asSlice(offset, value.bytes());
       case CACHE -> cache.segment().asSlice(offset, value.bytes());
       case IO -> executable.input(value.name());

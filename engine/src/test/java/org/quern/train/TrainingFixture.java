@@ -12,6 +12,7 @@ import org.quern.data.BatchSource;
 import org.quern.data.TokenSpan;
 import org.quern.exec.Executable;
 import org.quern.exec.nativecpu.NativeKernels;
+import org.quern.exec.nativecpu.NativeTier;
 import org.quern.exec.vector.VectorKernels;
 import org.quern.ir.Region;
 import org.quern.model.Gpt2Config;
@@ -74,15 +75,25 @@ final class TrainingFixture implements AutoCloseable {
     return open("native", "bf16", config, threads);
   }
 
+  static TrainingFixture openBf16(ModelConfig config, NativeTier tier) {
+    return open(options("native", "bf16", 1).withMaximumTier(tier.text()), config);
+  }
+
   private static TrainingFixture open(
       String backend, String precision, ModelConfig config, int threads) {
-    Engine engine =
-        Engine.open(
-            EngineOptions.defaults()
-                .requireBackend(backend)
-                .withPrecision(precision)
-                .withThreads(threads)
-                .withMemoryBudget(256 << 20));
+    return open(options(backend, precision, threads), config);
+  }
+
+  private static EngineOptions options(String backend, String precision, int threads) {
+    return EngineOptions.defaults()
+        .requireBackend(backend)
+        .withPrecision(precision)
+        .withThreads(threads)
+        .withMemoryBudget(256 << 20);
+  }
+
+  private static TrainingFixture open(EngineOptions options, ModelConfig config) {
+    Engine engine = Engine.open(options);
     return new TrainingFixture(engine, engine.create(config, TOKENIZER, 5));
   }
 

@@ -27,6 +27,11 @@ final class NativeWalker implements Walker {
   }
 
   @Override
+  public boolean multipliesBf16(int tier) {
+    return tier >= NativeTier.AVX512_BF16.ordinal();
+  }
+
+  @Override
   public double measureArithmetic(int tier, long nanos) {
     return library.quern_measure_arithmetic(tier, nanos);
   }

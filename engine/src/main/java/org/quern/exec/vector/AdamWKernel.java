@@ -22,13 +22,15 @@ final class AdamWKernel implements VectorKernel {
     double beta2 = Fields.floating(record, 1);
     double rate = Memory.getFloat(step + Fields.STEP_LEARNING_RATE);
     double time = Memory.getLong(step + Fields.STEP_STEP);
-    long at = 4 * Share.first(n, Share.ELEMENTS, part, parts);
+    long first = Share.first(n, Share.ELEMENTS, part, parts);
+    long last = Share.first(n, Share.ELEMENTS, part + 1, parts);
+    long at = 4 * first;
     update(
         Fields.pointer(record, 0) + at,
         Fields.pointer(record, 1) + at,
         Fields.pointer(record, 2) + at,
         Fields.pointer(record, 3) + at,
-        4 * Share.first(n, Share.ELEMENTS, part + 1, parts) - at,
+        4 * last - at,
         Fields.clip(record, squares),
         (float) (1 - rate * Fields.floating(record, 3)),
         (float) beta1,
@@ -38,6 +40,10 @@ final class AdamWKernel implements VectorKernel {
         (float) (rate / (1 - Math.pow(beta1, time))),
         (float) Math.sqrt(1 - Math.pow(beta2, time)),
         Fields.floating(record, 2));
+    long copy = Fields.pointer(record, 5);
+    if (copy != 0) {
+      RoundKernel.round(copy, Fields.pointer(record, 0), first, last);
+    }
     return Status.OK;
   }
 

@@ -26,6 +26,13 @@ final class RoundKernel implements VectorKernel {
     return Status.OK;
   }
 
+  /** The elements from {@code first} to before {@code last} of x, rounded to those of y. */
+  static void round(long y, long x, long first, long last) {
+    for (long i = first; i < last; i++) {
+      Memory.setShort(y + 2 * i, (short) upper(Memory.getInt(x + 4 * i)));
+    }
+  }
+
   private static int upper(int bits) {
     boolean nan = Float.isNaN(Float.intBitsToFloat(bits));
     int odd = bits >>> Short.SIZE & 1;

@@ -18,16 +18,22 @@ final class SgdKernel implements VectorKernel {
       return Status.OK;
     }
     long n = Fields.integer(record, 0);
-    long at = 4 * Share.first(n, Share.ELEMENTS, part, parts);
+    long first = Share.first(n, Share.ELEMENTS, part, parts);
+    long last = Share.first(n, Share.ELEMENTS, part + 1, parts);
+    long at = 4 * first;
     update(
         Fields.pointer(record, 0) + at,
         Fields.pointer(record, 1) + at,
         Fields.pointer(record, 2) + at,
-        4 * Share.first(n, Share.ELEMENTS, part + 1, parts) - at,
+        4 * last - at,
         Fields.clip(record, squares),
         Memory.getFloat(step + Fields.STEP_LEARNING_RATE),
         Fields.floating(record, 0),
         Fields.floating(record, 1));
+    long copy = Fields.pointer(record, 4);
+    if (copy != 0) {
+      RoundKernel.round(copy, Fields.pointer(record, 0), first, last);
+    }
     return Status.OK;
   }
 

@@ -17,7 +17,8 @@ import org.quern.ir.Value;
  * <p>Inputs: parameter, gradient, first moment, second moment, all but the gradient updated, and
  * the gradients' norm, which must be there before the step block's clipping factor is read; or, if
  * immediate, the sums of the squares of this gradient ({@link GradientNorm.SquareSum}). Sums that
- * are not finite keep this parameter and all that would be updated later from changing.
+ * are not finite keep this parameter and all that would be updated later from changing. If there is
+ * a sixth, it is the parameter's copy in BF16, which is written.
  *
  * @param beta1 decay of the first moment
  * @param beta2 decay of the second moment
@@ -52,13 +53,14 @@ public record AdamW(float beta1, float beta2, float epsilon, float weightDecay, 
 
   @Override
   public boolean updates(int index) {
-    return index < 4 && index != 1;
+    return index != 1 && index != 4;
   }
 
   @Override
   public void lower(Node node, RecordWriter record) {
     node.inputs().subList(0, 4).forEach(record::pointer);
     record.pointer(immediate ? node.input(4) : Value.NONE);
+    record.pointer(node.inputs().size() > 5 ? node.input(5) : Value.NONE);
     record.integers(
         node.input(0).shape().elements(), immediate ? node.input(4).shape().elements() : 0);
     record.real(beta1);
@@ -69,6 +71,7 @@ public record AdamW(float beta1, float beta2, float epsilon, float weightDecay, 
 
   @Override
   public Cost cost(Node node) {
-    return new Cost(14 * node.input(0).shape().elements(), 7 * node.input(0).bytes());
+    long copy = node.inputs().size() > 5 ? node.input(5).bytes() : 0;
+    return new Cost(14 * node.input(0).shape().elements(), 7 * node.input(0).bytes() + copy);
   }
 }

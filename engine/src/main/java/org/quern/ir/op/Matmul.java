@@ -30,6 +30,12 @@ public record Matmul(boolean transposed) implements Op {
   private static final int STORED_BF16 = 8;
   private static final int STORED_A_BF16 = 16;
 
+  /**
+   * Rows up to which a product of floats is bound by reading its weights and, in BF16 too, rounds
+   * nothing ({@code QUERN_FEW_ROWS}).
+   */
+  public static final int FEW_ROWS = 8;
+
   private static int stored(Value a, Value b) {
     return (a.dtype() == DType.BF16 ? STORED_A_BF16 : 0)
         | (b.dtype() == DType.BF16 ? STORED_BF16 : 0);
@@ -76,7 +82,7 @@ public record Matmul(boolean transposed) implements Op {
 
   @Override
   public Reading reading(int index) {
-    return index == 0 ? Reading.BF16 : Reading.EXACT;
+    return index < 2 ? Reading.BF16 : Reading.EXACT;
   }
 
   @Override
@@ -129,8 +135,8 @@ public record Matmul(boolean transposed) implements Op {
   }
 
   /**
-   * {@code dx = dout op(weight)^T}. Inputs: dout {@code [..., N]}, weight. Output: {@code [...,
-   * K]}.
+   * {@code dx = dout op(weight)^T}. Inputs: dout {@code [..., N]}, weight, F32 or BF16. Output:
+   * {@code [..., K]}.
    *
    * @param transposed as in {@link Matmul}
    */
@@ -144,6 +150,11 @@ public record Matmul(boolean transposed) implements Op {
     @Override
     public Kernel kernel() {
       return Kernel.MATMUL_F32;
+    }
+
+    @Override
+    public Reading reading(int index) {
+      return index == 1 ? Reading.BF16 : Reading.EXACT;
     }
 
     @Override
@@ -167,7 +178,7 @@ public record Matmul(boolean transposed) implements Op {
           gradient.shape().last(),
           weight.shape().last(),
           out.shape().last(),
-          transposed ? 0 : TRANSPOSE_B);
+          (transposed ? 0 : TRANSPOSE_B) | stored(gradient, weight));
     }
 
     @Override

@@ -15,7 +15,7 @@ import org.quern.ir.Value;
  * learning rate from the step block.
  *
  * <p>Inputs: parameter, gradient, momentum, all but the gradient updated, and the gradients' norm
- * or the sums of this gradient's squares, as {@link AdamW} has them.
+ * or the sums of this gradient's squares, and perhaps a copy, as {@link AdamW} has them.
  *
  * @param momentum the share of the last update that is kept
  * @param weightDecay times the parameter: added to the gradient
@@ -43,13 +43,14 @@ public record Sgd(float momentum, float weightDecay, boolean immediate) implemen
 
   @Override
   public boolean updates(int index) {
-    return index < 3 && index != 1;
+    return index != 1 && index != 3;
   }
 
   @Override
   public void lower(Node node, RecordWriter record) {
     node.inputs().subList(0, 3).forEach(record::pointer);
     record.pointer(immediate ? node.input(3) : Value.NONE);
+    record.pointer(node.inputs().size() > 4 ? node.input(4) : Value.NONE);
     record.integers(
         node.input(0).shape().elements(), immediate ? node.input(3).shape().elements() : 0);
     record.real(momentum);
@@ -58,6 +59,7 @@ public record Sgd(float momentum, float weightDecay, boolean immediate) implemen
 
   @Override
   public Cost cost(Node node) {
-    return new Cost(6 * node.input(0).shape().elements(), 5 * node.input(0).bytes());
+    long copy = node.inputs().size() > 4 ? node.input(4).bytes() : 0;
+    return new Cost(6 * node.input(0).shape().elements(), 5 * node.input(0).bytes() + copy);
   }
 }

@@ -1,6 +1,7 @@
 package org.quern.exec.vector;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
 
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -563,10 +564,11 @@ class KernelsTest {
         long gAt = rig.floats(g);
         long mAt = rig.floats(m);
         long vAt = rig.floats(v);
+        long copy = rig.block(2L * n);
         rig.run(
             rig.record(
                 Kernel.ADAMW_F32,
-                new long[] {pAt, gAt, mAt, vAt},
+                new long[] {pAt, gAt, mAt, vAt, 0, copy},
                 new long[] {n},
                 0.9f,
                 0.99f,
@@ -576,14 +578,28 @@ class KernelsTest {
         rig.expect("m", mAt, nonfinite == 0 ? adamM : doubles(m), 1e-6);
         rig.expect("v", vAt, nonfinite == 0 ? adamV : doubles(v), 1e-6);
         rig.expect("grad", gAt, doubles(g), 0);
+        expectCopy(copy, pAt, n, nonfinite == 0);
         long p2 = rig.floats(p);
         long g2 = rig.floats(g);
         long m2 = rig.floats(m);
-        rig.run(rig.record(Kernel.SGD_F32, new long[] {p2, g2, m2}, new long[] {n}, 0.9f, 0.1f));
+        long copy2 = rig.block(2L * n);
+        rig.run(
+            rig.record(
+                Kernel.SGD_F32, new long[] {p2, g2, m2, 0, copy2}, new long[] {n}, 0.9f, 0.1f));
         rig.expect("p", p2, nonfinite == 0 ? sgdP : doubles(p), 1e-6);
         rig.expect("m", m2, nonfinite == 0 ? sgdM : doubles(m), 1e-6);
         rig.expect("grad", g2, doubles(g), 0);
+        expectCopy(copy2, p2, n, nonfinite == 0);
       }
+    }
+  }
+
+  /** A weight's copy in BF16, or what was there before where there was no update: zeros. */
+  private static void expectCopy(long copy, long weight, int n, boolean updated) {
+    for (int i = 0; i < n; i++) {
+      float x = updated ? Memory.getFloat(weight + 4L * i) : 0;
+      float rounded = Float.intBitsToFloat(Memory.getShort(copy + 2L * i) << Short.SIZE);
+      assertThat(rounded).isCloseTo(x, within(Math.abs(x) / 256));
     }
   }
 
