@@ -90,8 +90,9 @@ final class BenchCompareCommand implements Callable<Integer> {
       names = "--peer",
       paramLabel = "NAME",
       description =
-          "Only this one, or none; may be given several times: libtorch, pytorch, pytorch-best,"
-              + " mkl, onednn, llama.cpp, onnxruntime, jlama.")
+          "Only this one, or none; may be given several times: libtorch, pytorch,"
+              + " pytorch-compiled, pytorch-best, mkl, onednn, llama.cpp, onnxruntime, jlama,"
+              + " transformers, transformers-compiled.")
   private List<String> peers = List.of();
 
   @Option(

@@ -16,7 +16,8 @@ import tools.jackson.databind.JsonNode;
 /** Finds who can take part in a contest on this machine, and says why the others cannot. */
 final class Contestants {
   private static final String PACKAGE = "org.quern.peers.";
-  private static final String SCRIPT = "pytorch_gpt_step.py";
+  private static final String TRAINING_SCRIPT = "pytorch_gpt_step.py";
+  private static final String GENERATION_SCRIPT = "transformers_generation.py";
   private static final List<String> F32_ONLY = List.of("libtorch", "mkl", "onnxruntime");
 
   /** As its own script has it. */
@@ -56,6 +57,12 @@ final class Contestants {
         jvm("llama.cpp", "LlamaCppGeneration", this::generation);
         jvm("onnxruntime", "OnnxGeneration", this::onnx);
         jvm("jlama", "JlamaGeneration", this::jlama, JLAMA);
+        python(
+            "transformers",
+            List.of(
+                new Script("transformers", GENERATION_SCRIPT, contest.precision(), false),
+                new Script("transformers-compiled", GENERATION_SCRIPT, contest.precision(), true)),
+            this::generation);
       }
     }
   }
@@ -65,12 +72,15 @@ final class Contestants {
     return List.of(
         "libtorch",
         "pytorch",
+        "pytorch-compiled",
         "pytorch-best",
         "mkl",
         "onednn",
         "llama.cpp",
         "onnxruntime",
-        "jlama");
+        "jlama",
+        "transformers",
+        "transformers-compiled");
   }
 
   /** Those that take part, we first. */
@@ -232,37 +242,46 @@ final class Contestants {
 
   private void training() {
     jvm("libtorch", "LibtorchTraining", this::gpt2Sizes);
-    if (!isWanted("pytorch") && !isWanted("pytorch-best")) {
-      return;
-    }
-    Path script = peers.resolve("classes").resolve(SCRIPT);
-    if (!Files.isRegularFile(script)) {
-      String reason = "its script is not built; run mvn -Ppeers -f bench/peers package";
-      leaveOut("pytorch", reason);
-      leaveOut("pytorch-best", reason);
-    } else if (!hasTorch()) {
-      String reason = "python3 has no module torch here; pip install torch";
-      leaveOut("pytorch", reason);
-      leaveOut("pytorch-best", reason);
-    } else {
-      python("pytorch", script, "f32", false);
-      python("pytorch-best", script, "bf16", true);
-    }
+    python(
+        "torch",
+        List.of(
+            new Script("pytorch", TRAINING_SCRIPT, "f32", false),
+            new Script("pytorch-compiled", TRAINING_SCRIPT, "f32", true),
+            new Script("pytorch-best", TRAINING_SCRIPT, "bf16", true)),
+        this::gpt2Sizes);
   }
 
-  private void python(String name, Path script, String precision, boolean compiled) {
-    if (isWanted(name)) {
-      present.add(
-          new Contestant(
-              name,
-              sizes -> {
-                List<String> command = new ArrayList<>(List.of("python3", script.toString()));
-                command.addAll(gpt2Sizes(sizes));
-                Contest.option(command, "--precision", precision);
-                Contest.option(command, "--compile", compiled ? 1 : 0);
-                return command;
-              },
-              environment()));
+  /** A peer in Python: a script of {@code bench/peers}, and how it computes. */
+  private record Script(String name, String file, String precision, boolean compiled) {}
+
+  /** Peers that need a module of Python, which is not looked for if none of them is wanted. */
+  private void python(
+      String module, List<Script> scripts, Function<JsonNode, List<String>> arguments) {
+    List<Script> chosen = scripts.stream().filter(script -> isWanted(script.name())).toList();
+    if (chosen.isEmpty()) {
+      return;
+    }
+    boolean found = hasModule(module);
+    for (Script script : chosen) {
+      Path file = peers.resolve("classes").resolve(script.file());
+      if (!Files.isRegularFile(file)) {
+        leaveOut(script.name(), "its script is not built; run mvn -Ppeers -f bench/peers package");
+      } else if (!found) {
+        leaveOut(script.name(), "python3 has no module " + module + " here; pip install " + module);
+      } else {
+        present.add(
+            new Contestant(
+                script.name(),
+                sizes -> {
+                  List<String> command = new ArrayList<>(List.of("python3", file.toString()));
+                  command.addAll(arguments.apply(sizes));
+                  // The last of two counts: ours may be another.
+                  Contest.option(command, "--precision", script.precision());
+                  Contest.option(command, "--compile", script.compiled() ? 1 : 0);
+                  return command;
+                },
+                environment()));
+      }
     }
   }
 
@@ -274,10 +293,10 @@ final class Contestants {
     return sizes(ours);
   }
 
-  private static boolean hasTorch() {
+  private static boolean hasModule(String module) {
     try {
       Process process =
-          new ProcessBuilder("python3", "-c", "import torch")
+          new ProcessBuilder("python3", "-c", "import " + module)
               .redirectErrorStream(true)
               .redirectOutput(ProcessBuilder.Redirect.DISCARD)
               .start();

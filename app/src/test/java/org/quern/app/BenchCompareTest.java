@@ -260,7 +260,26 @@ final class BenchCompareTest {
     Contest half = new Contest(Contest.Work.GENERATE, "a/model", 1, 8, "bf16", 3);
     assertThat(new Contestants(half, folder, List.of()).absent())
         .extracting(Contestant.LeftOut::name)
-        .containsExactly("onnxruntime");
+        .containsExactly("onnxruntime", "transformers", "transformers-compiled");
+  }
+
+  @Test
+  void whoNeedsPythonTakesPartWhereItsModuleIs() throws IOException {
+    Path classes = Files.createDirectories(folder.resolve("classes"));
+    Files.createFile(classes.resolve("transformers_generation.py"));
+    Contest contest = new Contest(Contest.Work.GENERATE, "a/model", 1, 8, "bf16", 3);
+    Contestants who = new Contestants(contest, folder, List.of("transformers-compiled"));
+    if (who.present().size() == 1) {
+      assertThat(who.absent())
+          .singleElement()
+          .extracting(Contestant.LeftOut::reason)
+          .asString()
+          .contains("pip install transformers");
+    } else {
+      assertThat(who.present().getLast().command().apply(sizes("gpt2", 16)))
+          .startsWith("python3")
+          .containsSubsequence("--prompt", "7", "--precision", "bf16", "--compile", "1");
+    }
   }
 
   @Test
