@@ -46,11 +46,6 @@ final class AttentionBackward implements VectorKernel {
     return Status.OK;
   }
 
-  /** Keys of a block: whole tiles of {@link MatmulTile} both as rows and as columns. */
-  private static long blockKeys(long d) {
-    return d <= 1024 ? 96 : 16;
-  }
-
   private static int group(long record, long scratch, long sequence, long group, long heads) {
     long t = Fields.integer(record, 1);
     long d = Fields.integer(record, 4);
@@ -68,7 +63,7 @@ final class AttentionBackward implements VectorKernel {
         4 * d * heads);
     clear(Fields.pointer(record, 1) + sequence * keys * kRow + 4 * group * d, kRow, keys, 4 * d);
     clear(Fields.pointer(record, 2) + sequence * keys * vRow + 4 * group * d, vRow, keys, 4 * d);
-    long blockKeys = blockKeys(d);
+    long blockKeys = AttentionKernel.blockKeys(d);
     for (long key = 0; key < keys; key += blockKeys) {
       long packed = Math.min(blockKeys, keys - key);
       long k = Fields.pointer(record, 5) + (sequence * keys + key) * kRow + 4 * group * d;
@@ -124,7 +119,7 @@ final class AttentionBackward implements VectorKernel {
     }
     long weights = scratch + WEIGHTS_AT;
     long gradients = scratch + GRADIENTS_AT;
-    long tileRow = 4 * Math.max(blockKeys(d), COLUMNS);
+    long tileRow = 4 * AttentionKernel.blockKeys(d);
     long panels = scratch + PANELS_AT;
     long panelBytes = d * MatmulBlock.PANEL_ROW;
     long zeros = scratch + ZEROS_AT;

@@ -75,9 +75,9 @@ final class AttentionKernel implements VectorKernel {
     return d <= 512 ? 48 : 6;
   }
 
-  /** Keys of a packed block. */
-  private static long blockKeys(long d) {
-    return d <= 1024 ? 64 : 16;
+  /** Keys of a packed block: whole tiles of {@link MatmulTile} both as rows and as columns. */
+  static long blockKeys(long d) {
+    return d <= 1024 ? 96 : 48;
   }
 
   private static void tile(
@@ -89,7 +89,7 @@ final class AttentionKernel implements VectorKernel {
     float scale = Fields.floating(record, 0);
     long blockKeys = blockKeys(d);
     long scores = scratch + SCORES_AT;
-    long scoresRow = 4 * Math.max(blockKeys, COLUMNS);
+    long scoresRow = 4 * blockKeys;
     long sums = scratch + OUT_AT;
     long sumsRow = (d + COLUMNS - 1) / COLUMNS * MatmulBlock.PANEL_ROW;
     long qRow = 4 * Fields.integer(record, 5);

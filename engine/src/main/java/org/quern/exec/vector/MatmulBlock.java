@@ -1,5 +1,6 @@
 package org.quern.exec.vector;
 
+import static org.quern.exec.vector.Lanes.BYTES;
 import static org.quern.exec.vector.Lanes.FLOATS;
 import static org.quern.exec.vector.MatmulTile.COLUMNS;
 import static org.quern.exec.vector.MatmulTile.ROWS;
@@ -17,8 +18,17 @@ final class MatmulBlock {
   /** Bytes of a panel's row. */
   static final long PANEL_ROW = 4L * COLUMNS;
 
+  /** Bytes from one column of a panel of rows to the next. */
+  static final long ROW_PANEL_STEP = 4L * ROWS;
+
   /** Bytes that the temporary tile of {@link #add} and {@link #finish} takes. */
   static final long TILE_BYTES = ROWS * PANEL_ROW;
+
+  /** Rows that are copied together, so that each of their pages is met once for all panels. */
+  private static final long TOGETHER = 8;
+
+  private static final long LOW = 0xFFFFFFFFL;
+  private static final long HIGH = ~LOW;
 
   private MatmulBlock() {}
 
@@ -34,15 +44,22 @@ final class MatmulBlock {
    * @param column from one column to the next; 4 where rows are contiguous
    */
   static void pack(long panels, long block, long step, long column, long depth, long columns) {
-    for (long first = 0; first < columns; first += COLUMNS) {
-      long wide = Math.min(COLUMNS, columns - first);
-      long from = block + first * column;
-      if (column == 4) {
-        packRows(panels, from, step, depth, 4 * wide);
-      } else {
-        packColumns(panels, from, step, column, depth, wide);
+    if (column != 4) {
+      for (long j = 0; j < columns; j += COLUMNS) {
+        long wide = Math.min(COLUMNS, columns - j);
+        packColumns(panels, block + j * column, step, column, depth, wide);
+        panels += depth * PANEL_ROW;
       }
-      panels += depth * PANEL_ROW;
+      return;
+    }
+    for (long p = 0; p < depth; p += TOGETHER) {
+      long deep = Math.min(TOGETHER, depth - p);
+      long panel = panels + p * PANEL_ROW;
+      for (long j = 0; j < columns; j += COLUMNS) {
+        long wide = Math.min(COLUMNS, columns - j);
+        packRows(panel, block + p * step + 4 * j, step, deep, 4 * wide);
+        panel += depth * PANEL_ROW;
+      }
     }
   }
 
@@ -51,8 +68,10 @@ final class MatmulBlock {
       for (long p = 0; p < depth; p++) {
         FloatVector.fromMemorySegment(FLOATS, ALL, from, ORDER)
             .intoMemorySegment(ALL, panel, ORDER);
-        FloatVector.fromMemorySegment(FLOATS, ALL, from + Lanes.BYTES, ORDER)
-            .intoMemorySegment(ALL, panel + Lanes.BYTES, ORDER);
+        FloatVector.fromMemorySegment(FLOATS, ALL, from + BYTES, ORDER)
+            .intoMemorySegment(ALL, panel + BYTES, ORDER);
+        FloatVector.fromMemorySegment(FLOATS, ALL, from + 2 * BYTES, ORDER)
+            .intoMemorySegment(ALL, panel + 2 * BYTES, ORDER);
         panel += PANEL_ROW;
         from += step;
       }
@@ -72,16 +91,9 @@ final class MatmulBlock {
       Memory.fill(panel, depth * PANEL_ROW, 0);
     }
     long j = 0;
-    for (; j + 4 <= wide; j += 4) {
-      long source = from + j * column;
-      long target = panel + 4 * j;
-      for (long p = 0; p < depth; p++) {
-        Memory.setInt(target, Memory.getInt(source));
-        Memory.setInt(target + 4, Memory.getInt(source + column));
-        Memory.setInt(target + 8, Memory.getInt(source + 2 * column));
-        Memory.setInt(target + 12, Memory.getInt(source + 3 * column));
-        target += PANEL_ROW;
-        source += step;
+    if (step == 4) {
+      for (; j + 4 <= wide; j += 4) {
+        packFour(panel + 4 * j, from + j * column, column, depth);
       }
     }
     for (; j < wide; j++) {
@@ -92,6 +104,88 @@ final class MatmulBlock {
         target += PANEL_ROW;
         source += step;
       }
+    }
+  }
+
+  /** Four columns that are contiguous along the depth, two steps of it at a time. */
+  private static void packFour(long target, long source, long column, long depth) {
+    long p = 0;
+    for (; p + 2 <= depth; p += 2) {
+      long x0 = Memory.getLong(source);
+      long x1 = Memory.getLong(source + column);
+      long x2 = Memory.getLong(source + 2 * column);
+      long x3 = Memory.getLong(source + 3 * column);
+      Memory.setLong(target, x0 & LOW | x1 << 32);
+      Memory.setLong(target + 8, x2 & LOW | x3 << 32);
+      Memory.setLong(target + PANEL_ROW, x0 >>> 32 | x1 & HIGH);
+      Memory.setLong(target + PANEL_ROW + 8, x2 >>> 32 | x3 & HIGH);
+      target += 2 * PANEL_ROW;
+      source += 8;
+    }
+    if (p < depth) {
+      Memory.setInt(target, Memory.getInt(source));
+      Memory.setInt(target + 4, Memory.getInt(source + column));
+      Memory.setInt(target + 8, Memory.getInt(source + 2 * column));
+      Memory.setInt(target + 12, Memory.getInt(source + 3 * column));
+    }
+  }
+
+  /**
+   * Packs a block into panels of {@link MatmulTile#ROWS} rows, one column after the other; rows
+   * that the last panel lacks are left as they are.
+   *
+   * @param row from one row of the block to the next: 4, or {@code step} is
+   * @param step from one column to the next
+   */
+  static void packRowPanels(long panels, long block, long row, long step, long rows, long depth) {
+    long whole = rows / ROWS * ROWS;
+    if (step == 4) {
+      for (long i = 0; i < whole; i += ROWS) {
+        packThree(panels + i * 4 * depth, block + i * row, row, depth);
+      }
+    } else {
+      for (long p = 0; p < depth; p += TOGETHER) {
+        long deep = Math.min(TOGETHER, depth - p);
+        for (long i = 0; i < whole; i += ROWS) {
+          long target = panels + i * 4 * depth + p * ROW_PANEL_STEP;
+          long source = block + p * step + 4 * i;
+          for (long q = 0; q < deep; q++) {
+            Memory.setLong(target, Memory.getLong(source));
+            Memory.setInt(target + 8, Memory.getInt(source + 8));
+            target += ROW_PANEL_STEP;
+            source += step;
+          }
+        }
+      }
+    }
+    for (long i = whole; i < rows; i++) {
+      long target = panels + whole * 4 * depth + 4 * (i - whole);
+      long source = block + i * row;
+      for (long p = 0; p < depth; p++) {
+        Memory.setInt(target, Memory.getInt(source));
+        target += ROW_PANEL_STEP;
+        source += step;
+      }
+    }
+  }
+
+  /** Three rows that are contiguous along the depth, two steps of it at a time. */
+  private static void packThree(long target, long source, long row, long depth) {
+    long p = 0;
+    for (; p + 2 <= depth; p += 2) {
+      long x0 = Memory.getLong(source);
+      long x1 = Memory.getLong(source + row);
+      long x2 = Memory.getLong(source + 2 * row);
+      Memory.setLong(target, x0 & LOW | x1 << 32);
+      Memory.setLong(target + 8, x2 & LOW | x0 & HIGH);
+      Memory.setLong(target + 16, x1 >>> 32 | x2 & HIGH);
+      target += 2 * ROW_PANEL_STEP;
+      source += 8;
+    }
+    if (p < depth) {
+      Memory.setInt(target, Memory.getInt(source));
+      Memory.setInt(target + 4, Memory.getInt(source + row));
+      Memory.setInt(target + 8, Memory.getInt(source + 2 * row));
     }
   }
 
@@ -115,7 +209,7 @@ final class MatmulBlock {
       long zeros) {
     for (long j = 0; j < columns; j += COLUMNS) {
       for (long i = 0; i < rows; i += ROWS) {
-        MatmulTile.multiply(
+        MatmulTile.multiplyRows(
             a + i * aRow,
             (int) Math.min(ROWS, rows - i),
             aRow,
@@ -163,86 +257,36 @@ final class MatmulBlock {
         long from = a + i * aRow;
         long to = out + i * outRow + 4 * j;
         if (high == ROWS && wide == COLUMNS) {
-          MatmulTile.multiply(from, ROWS, aRow, aStep, panel, panelStep, depth, to, outRow, 0);
+          multiply(from, aRow, aStep, panel, panelStep, depth, to, outRow);
         } else {
           Memory.fill(scratch, TILE_BYTES, 0);
-          MatmulTile.multiply(
+          MatmulTile.multiplyRows(
               from, (int) high, aRow, aStep, panel, panelStep, depth, scratch, PANEL_ROW, 0);
-          finish(scratch, high, wide, to, outRow, 4, true, 0, 0);
+          finish(scratch, high, wide, to, outRow, true);
         }
       }
     }
   }
 
-  /**
-   * Writes or adds the valid part of a temporary tile to where it belongs.
-   *
-   * @param outRow from one row of the tile to the next in out; {@code outColumn} likewise
-   * @param add whether out is added to; otherwise bias is
-   * @param bias address of the first row's and column's bias, or 0
-   * @param biasRow 4 if there is a bias for each row of the tile, 0 if for each column
-   */
-  static void finish(
-      long tile,
-      long rows,
-      long columns,
-      long out,
-      long outRow,
-      long outColumn,
-      boolean add,
-      long bias,
-      long biasRow) {
-    if (rows == ROWS && outRow == 4) {
-      finishTransposed(tile, columns, out, outColumn, add, bias, biasRow);
-      return;
-    }
-    for (long j = 0; j < columns; j++) {
-      long from = tile + 4 * j;
-      long to = out + j * outColumn;
-      long base = bias + (4 - biasRow) * j;
-      for (long i = 0; i < rows; i++) {
-        float value = Memory.getFloat(from);
-        if (add) {
-          value += Memory.getFloat(to);
-        } else if (bias != 0) {
-          value += Memory.getFloat(base + biasRow * i);
-        }
-        Memory.setFloat(to, value);
-        from += PANEL_ROW;
-        to += outRow;
-      }
+  /** A whole tile is added. */
+  private static void multiply(
+      long a, long aRow, long aStep, long b, long bStep, long depth, long out, long outRow) {
+    if (aRow == 4) {
+      MatmulTile.multiply(a, aStep, b, bStep, depth, out, outRow, 0);
+    } else {
+      MatmulTile.multiplyRows(a, ROWS, aRow, aStep, b, bStep, depth, out, outRow, 0);
     }
   }
 
-  /** {@link #finish} for a whole tile whose rows become columns. */
-  private static void finishTransposed(
-      long tile, long columns, long out, long outColumn, boolean add, long bias, long biasRow) {
-    boolean zero = !add && bias == 0;
-    for (long j = 0; j < columns; j++) {
-      long from = tile + 4 * j;
-      long to = out + j * outColumn;
-      long base = add ? to : bias + (4 - biasRow) * j;
-      long baseRow = add ? 4 : biasRow;
-      float v0 = Memory.getFloat(from);
-      float v1 = Memory.getFloat(from + PANEL_ROW);
-      float v2 = Memory.getFloat(from + 2 * PANEL_ROW);
-      float v3 = Memory.getFloat(from + 3 * PANEL_ROW);
-      float v4 = Memory.getFloat(from + 4 * PANEL_ROW);
-      float v5 = Memory.getFloat(from + 5 * PANEL_ROW);
-      if (!zero) {
-        v0 += Memory.getFloat(base);
-        v1 += Memory.getFloat(base + baseRow);
-        v2 += Memory.getFloat(base + 2 * baseRow);
-        v3 += Memory.getFloat(base + 3 * baseRow);
-        v4 += Memory.getFloat(base + 4 * baseRow);
-        v5 += Memory.getFloat(base + 5 * baseRow);
+  /** Writes the valid part of a temporary tile to where it belongs, or adds it. */
+  static void finish(long tile, long rows, long columns, long out, long outRow, boolean add) {
+    for (long i = 0; i < rows; i++) {
+      for (long at = 0; at < 4 * columns; at += 4) {
+        float value = Memory.getFloat(tile + at);
+        Memory.setFloat(out + at, add ? Memory.getFloat(out + at) + value : value);
       }
-      Memory.setFloat(to, v0);
-      Memory.setFloat(to + 4, v1);
-      Memory.setFloat(to + 8, v2);
-      Memory.setFloat(to + 12, v3);
-      Memory.setFloat(to + 16, v4);
-      Memory.setFloat(to + 20, v5);
+      tile += PANEL_ROW;
+      out += outRow;
     }
   }
 }
