@@ -46,6 +46,11 @@ final class AttentionBackward implements VectorKernel {
     return Status.OK;
   }
 
+  /** Keys of a block: whole tiles of {@link MatmulTile} both as rows and as columns. */
+  private static long blockKeys(long d) {
+    return d <= 1024 ? 96 : 16;
+  }
+
   private static int group(long record, long scratch, long sequence, long group, long heads) {
     long t = Fields.integer(record, 1);
     long d = Fields.integer(record, 4);
@@ -63,7 +68,7 @@ final class AttentionBackward implements VectorKernel {
         4 * d * heads);
     clear(Fields.pointer(record, 1) + sequence * keys * kRow + 4 * group * d, kRow, keys, 4 * d);
     clear(Fields.pointer(record, 2) + sequence * keys * vRow + 4 * group * d, vRow, keys, 4 * d);
-    long blockKeys = AttentionKernel.blockKeys(d);
+    long blockKeys = blockKeys(d);
     for (long key = 0; key < keys; key += blockKeys) {
       long packed = Math.min(blockKeys, keys - key);
       long k = Fields.pointer(record, 5) + (sequence * keys + key) * kRow + 4 * group * d;
@@ -119,16 +124,17 @@ final class AttentionBackward implements VectorKernel {
     }
     long weights = scratch + WEIGHTS_AT;
     long gradients = scratch + GRADIENTS_AT;
-    long tileRow = 4 * AttentionKernel.blockKeys(d);
+    long tileRow = 4 * Math.max(blockKeys(d), COLUMNS);
     long panels = scratch + PANELS_AT;
     long panelBytes = d * MatmulBlock.PANEL_ROW;
     long zeros = scratch + ZEROS_AT;
     long add = scratch + ADD_AT;
+    long rowPanels = panels + 2 * MatmulBlock.panelBytes(d, packed);
     MatmulBlock.panels(
         Fields.pointer(record, 4) + qAt,
         qRow,
-        4,
         rows,
+        rowPanels,
         panels,
         panelBytes,
         d,
@@ -139,8 +145,8 @@ final class AttentionBackward implements VectorKernel {
     MatmulBlock.panels(
         dout,
         outRow,
-        4,
         rows,
+        rowPanels,
         panels + MatmulBlock.panelBytes(d, packed),
         panelBytes,
         d,
@@ -162,7 +168,7 @@ final class AttentionBackward implements VectorKernel {
     }
     MatmulBlock.add(
         weights,
-        4,
+        MatmulBlock.ROW_PANEL_STEP,
         tileRow,
         seen,
         dout,
@@ -174,7 +180,7 @@ final class AttentionBackward implements VectorKernel {
         add);
     MatmulBlock.add(
         gradients,
-        4,
+        MatmulBlock.ROW_PANEL_STEP,
         tileRow,
         seen,
         Fields.pointer(record, 4) + qAt,
@@ -184,10 +190,11 @@ final class AttentionBackward implements VectorKernel {
         Fields.pointer(record, 1) + kAt,
         kRow,
         add);
+    MatmulBlock.packRowPanels(rowPanels, gradients, tileRow, 4, rows, seen);
     MatmulBlock.add(
-        gradients,
-        tileRow,
-        4,
+        rowPanels,
+        seen * MatmulBlock.ROW_PANEL_STEP,
+        MatmulBlock.ROW_PANEL_STEP,
         rows,
         Fields.pointer(record, 5) + kAt,
         kRow,

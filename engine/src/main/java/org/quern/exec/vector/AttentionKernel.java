@@ -28,7 +28,8 @@ final class AttentionKernel implements VectorKernel {
   private static final long STATES_AT = 8192;
   private static final long SCORES_AT = 16384;
   private static final long OUT_AT = 65536;
-  private static final long SLOTS_AT = 262144;
+  private static final long ROW_PANELS_AT = 262144;
+  private static final long SLOTS_AT = 393216;
 
   @Override
   public int run(long record, int part, int parts) {
@@ -75,9 +76,9 @@ final class AttentionKernel implements VectorKernel {
     return d <= 512 ? 48 : 6;
   }
 
-  /** Keys of a packed block: whole tiles of {@link MatmulTile} both as rows and as columns. */
-  static long blockKeys(long d) {
-    return d <= 1024 ? 96 : 48;
+  /** Keys of a packed block. */
+  private static long blockKeys(long d) {
+    return d <= 1024 ? 64 : 16;
   }
 
   private static void tile(
@@ -89,7 +90,7 @@ final class AttentionKernel implements VectorKernel {
     float scale = Fields.floating(record, 0);
     long blockKeys = blockKeys(d);
     long scores = scratch + SCORES_AT;
-    long scoresRow = 4 * blockKeys;
+    long scoresRow = 4 * Math.max(blockKeys, COLUMNS);
     long sums = scratch + OUT_AT;
     long sumsRow = (d + COLUMNS - 1) / COLUMNS * MatmulBlock.PANEL_ROW;
     long qRow = 4 * Fields.integer(record, 5);
@@ -106,8 +107,8 @@ final class AttentionKernel implements VectorKernel {
       MatmulBlock.panels(
           q,
           qRow,
-          4,
           rows,
+          scratch + ROW_PANELS_AT,
           kPanels,
           d * MatmulBlock.PANEL_ROW,
           d,
@@ -133,8 +134,8 @@ final class AttentionKernel implements VectorKernel {
       MatmulBlock.panels(
           scores,
           scoresRow,
-          4,
           rows,
+          scratch + ROW_PANELS_AT,
           vPanels,
           packed * MatmulBlock.PANEL_ROW,
           seen,

@@ -70,8 +70,6 @@ final class MatmulBlock {
             .intoMemorySegment(ALL, panel, ORDER);
         FloatVector.fromMemorySegment(FLOATS, ALL, from + BYTES, ORDER)
             .intoMemorySegment(ALL, panel + BYTES, ORDER);
-        FloatVector.fromMemorySegment(FLOATS, ALL, from + 2 * BYTES, ORDER)
-            .intoMemorySegment(ALL, panel + 2 * BYTES, ORDER);
         panel += PANEL_ROW;
         from += step;
       }
@@ -141,20 +139,14 @@ final class MatmulBlock {
     long whole = rows / ROWS * ROWS;
     if (step == 4) {
       for (long i = 0; i < whole; i += ROWS) {
-        packThree(panels + i * 4 * depth, block + i * row, row, depth);
+        packSix(panels + i * 4 * depth, block + i * row, row, depth);
       }
     } else {
       for (long p = 0; p < depth; p += TOGETHER) {
         long deep = Math.min(TOGETHER, depth - p);
         for (long i = 0; i < whole; i += ROWS) {
           long target = panels + i * 4 * depth + p * ROW_PANEL_STEP;
-          long source = block + p * step + 4 * i;
-          for (long q = 0; q < deep; q++) {
-            Memory.setLong(target, Memory.getLong(source));
-            Memory.setInt(target + 8, Memory.getInt(source + 8));
-            target += ROW_PANEL_STEP;
-            source += step;
-          }
+          copySix(target, block + p * step + 4 * i, step, deep);
         }
       }
     }
@@ -169,37 +161,54 @@ final class MatmulBlock {
     }
   }
 
-  /** Three rows that are contiguous along the depth, two steps of it at a time. */
-  private static void packThree(long target, long source, long row, long depth) {
+  private static void copySix(long target, long source, long step, long depth) {
+    for (long p = 0; p < depth; p++) {
+      Memory.setLong(target, Memory.getLong(source));
+      Memory.setLong(target + 8, Memory.getLong(source + 8));
+      Memory.setLong(target + 16, Memory.getLong(source + 16));
+      target += ROW_PANEL_STEP;
+      source += step;
+    }
+  }
+
+  /** Six rows that are contiguous along the depth, two steps of it at a time. */
+  private static void packSix(long target, long source, long row, long depth) {
     long p = 0;
     for (; p + 2 <= depth; p += 2) {
-      long x0 = Memory.getLong(source);
-      long x1 = Memory.getLong(source + row);
-      long x2 = Memory.getLong(source + 2 * row);
-      Memory.setLong(target, x0 & LOW | x1 << 32);
-      Memory.setLong(target + 8, x2 & LOW | x0 & HIGH);
-      Memory.setLong(target + 16, x1 >>> 32 | x2 & HIGH);
+      packPairs(target, source, row);
+      packPairs(target + 8, source + 2 * row, row);
+      packPairs(target + 16, source + 4 * row, row);
       target += 2 * ROW_PANEL_STEP;
       source += 8;
     }
     if (p < depth) {
-      Memory.setInt(target, Memory.getInt(source));
-      Memory.setInt(target + 4, Memory.getInt(source + row));
-      Memory.setInt(target + 8, Memory.getInt(source + 2 * row));
+      for (long i = 0; i < ROWS; i++) {
+        Memory.setInt(target + 4 * i, Memory.getInt(source + i * row));
+      }
     }
+  }
+
+  /** Two steps of two rows. */
+  private static void packPairs(long target, long source, long row) {
+    long x = Memory.getLong(source);
+    long y = Memory.getLong(source + row);
+    Memory.setLong(target, x & LOW | y << 32);
+    Memory.setLong(target + ROW_PANEL_STEP, x >>> 32 | y & HIGH);
   }
 
   /**
    * {@code out = a * b}, or {@code out += a * b} where {@code zeros} is 0, with b in panels. Out
    * must have room for whole tiles: rows and columns beyond the block are written too.
    *
+   * @param a the first row; rows are contiguous
+   * @param rowPanels scratch for the packed rows: 4 bytes for each element of whole panels
    * @param zeros address of {@link MatmulTile#COLUMNS} zeros, or 0
    */
   static void panels(
       long a,
       long aRow,
-      long aStep,
       long rows,
+      long rowPanels,
       long panels,
       long panelBytes,
       long depth,
@@ -207,13 +216,12 @@ final class MatmulBlock {
       long out,
       long outRow,
       long zeros) {
+    packRowPanels(rowPanels, a, aRow, 4, rows, depth);
     for (long j = 0; j < columns; j += COLUMNS) {
       for (long i = 0; i < rows; i += ROWS) {
-        MatmulTile.multiplyRows(
-            a + i * aRow,
-            (int) Math.min(ROWS, rows - i),
-            aRow,
-            aStep,
+        MatmulTile.multiply(
+            rowPanels + i * 4 * depth,
+            ROW_PANEL_STEP,
             panels,
             PANEL_ROW,
             depth,
@@ -226,14 +234,17 @@ final class MatmulBlock {
   }
 
   /**
-   * {@code out += a * b} with the rows of b where they lie, and nothing read or written beyond the
-   * operands.
+   * {@code out += a * b} with the rows of b where they lie, and nothing of b and out read or
+   * written beyond them.
    *
+   * @param a row panels, or rows side by side and so far apart that a tile's can be read
+   * @param aPanel from one panel of rows to the next
+   * @param aStep from one column of a to the next
    * @param scratch {@link #TILE_BYTES} for a tile, then {@link #PANEL_ROW} times depth for a panel
    */
   static void add(
       long a,
-      long aRow,
+      long aPanel,
       long aStep,
       long rows,
       long b,
@@ -252,29 +263,19 @@ final class MatmulBlock {
         panel = scratch + TILE_BYTES;
         panelStep = PANEL_ROW;
       }
+      long from = a;
       for (long i = 0; i < rows; i += ROWS) {
         long high = Math.min(ROWS, rows - i);
-        long from = a + i * aRow;
         long to = out + i * outRow + 4 * j;
         if (high == ROWS && wide == COLUMNS) {
-          multiply(from, aRow, aStep, panel, panelStep, depth, to, outRow);
+          MatmulTile.multiply(from, aStep, panel, panelStep, depth, to, outRow, 0);
         } else {
           Memory.fill(scratch, TILE_BYTES, 0);
-          MatmulTile.multiplyRows(
-              from, (int) high, aRow, aStep, panel, panelStep, depth, scratch, PANEL_ROW, 0);
+          MatmulTile.multiply(from, aStep, panel, panelStep, depth, scratch, PANEL_ROW, 0);
           finish(scratch, high, wide, to, outRow, true);
         }
+        from += aPanel;
       }
-    }
-  }
-
-  /** A whole tile is added. */
-  private static void multiply(
-      long a, long aRow, long aStep, long b, long bStep, long depth, long out, long outRow) {
-    if (aRow == 4) {
-      MatmulTile.multiply(a, aStep, b, bStep, depth, out, outRow, 0);
-    } else {
-      MatmulTile.multiplyRows(a, ROWS, aRow, aStep, b, bStep, depth, out, outRow, 0);
     }
   }
 

@@ -9,22 +9,24 @@ import static org.quern.exec.vector.Memory.ORDER;
 import jdk.incubator.vector.FloatVector;
 
 /**
- * The innermost product: a tile of 3 rows by 3 vectors, held in 9 registers over the whole depth.
+ * The innermost product: a tile of 6 rows by 2 vectors, held in 12 registers over the whole depth,
+ * which leaves 4 of the 16 of AVX2 for the factors. Everything is called on the JDK's own
+ * always-inlined methods, since a helper of ours could be left out of line once the method has
+ * grown, and would then box its vectors.
  *
- * <p>The compiler loads all factors of a step before it multiplies any of them, so sums, vectors of
- * b and elements of a must have registers at the same time: 9 + 3 + 3 of the 16 of AVX2. Wider
- * tiles, such as 6 x 2, write sums to memory and read them back in each step, and take twice as
- * long. Everything is called on the JDK's own always-inlined methods, since a helper of ours could
- * be left out of line once the method has grown, and would then box its vectors.
+ * <p>Whether the compiler keeps all sums in registers hangs on how addresses are spelled. Both go
+ * from step to step, and a's six elements are at constant distances from one of them: then it loads
+ * two of them at a time, right before they are needed. With an address for each row, or with {@code
+ * p * aStep}, it loads all six at once, has no registers left, and keeps four sums in memory, at
+ * less than half the speed. Look at the machine code after every change.
  */
 final class MatmulTile {
-  static final int ROWS = 3;
-  static final int COLUMNS = 3 * Lanes.COUNT;
+  static final int ROWS = 6;
+  static final int COLUMNS = 2 * Lanes.COUNT;
 
   /**
    * No address and no stride has more bits than these; the compiler, once told so, sees that no sum
-   * of them leaves the segment, and leaves out the checks in the loop. Strides that it knows as
-   * constants make it split the loop instead, which costs up to half the speed.
+   * of them leaves the segment, and leaves out the checks in the loop.
    */
   private static final long ADDRESS = (1L << 61) - 1;
 
@@ -44,36 +46,44 @@ final class MatmulTile {
       long a, long aStep, long b, long bStep, long depth, long out, long outRow, long base) {
     FloatVector c00 = FloatVector.zero(FLOATS);
     FloatVector c01 = FloatVector.zero(FLOATS);
-    FloatVector c02 = FloatVector.zero(FLOATS);
     FloatVector c10 = FloatVector.zero(FLOATS);
     FloatVector c11 = FloatVector.zero(FLOATS);
-    FloatVector c12 = FloatVector.zero(FLOATS);
     FloatVector c20 = FloatVector.zero(FLOATS);
     FloatVector c21 = FloatVector.zero(FLOATS);
-    FloatVector c22 = FloatVector.zero(FLOATS);
-    long left = a & ADDRESS;
-    long panel = b & ADDRESS;
+    FloatVector c30 = FloatVector.zero(FLOATS);
+    FloatVector c31 = FloatVector.zero(FLOATS);
+    FloatVector c40 = FloatVector.zero(FLOATS);
+    FloatVector c41 = FloatVector.zero(FLOATS);
+    FloatVector c50 = FloatVector.zero(FLOATS);
+    FloatVector c51 = FloatVector.zero(FLOATS);
     long aPositive = aStep & STRIDE;
     long bPositive = bStep & STRIDE;
+    long column = a & ADDRESS;
+    long row = b & ADDRESS;
     int count = (int) depth;
     for (int p = 0; p < count; p++) {
-      long at = left + p * aPositive;
-      long row = panel + p * bPositive;
       FloatVector b0 = FloatVector.fromMemorySegment(FLOATS, ALL, row, ORDER);
       FloatVector b1 = FloatVector.fromMemorySegment(FLOATS, ALL, row + BYTES, ORDER);
-      FloatVector b2 = FloatVector.fromMemorySegment(FLOATS, ALL, row + 2 * BYTES, ORDER);
-      FloatVector x0 = FloatVector.broadcast(FLOATS, ALL.get(FLOAT, at));
-      c00 = x0.fma(b0, c00);
-      c01 = x0.fma(b1, c01);
-      c02 = x0.fma(b2, c02);
-      FloatVector x1 = FloatVector.broadcast(FLOATS, ALL.get(FLOAT, at + 4));
-      c10 = x1.fma(b0, c10);
-      c11 = x1.fma(b1, c11);
-      c12 = x1.fma(b2, c12);
-      FloatVector x2 = FloatVector.broadcast(FLOATS, ALL.get(FLOAT, at + 8));
-      c20 = x2.fma(b0, c20);
-      c21 = x2.fma(b1, c21);
-      c22 = x2.fma(b2, c22);
+      FloatVector a0 = FloatVector.broadcast(FLOATS, ALL.get(FLOAT, column));
+      c00 = a0.fma(b0, c00);
+      c01 = a0.fma(b1, c01);
+      FloatVector a1 = FloatVector.broadcast(FLOATS, ALL.get(FLOAT, column + 4));
+      c10 = a1.fma(b0, c10);
+      c11 = a1.fma(b1, c11);
+      FloatVector a2 = FloatVector.broadcast(FLOATS, ALL.get(FLOAT, column + 8));
+      c20 = a2.fma(b0, c20);
+      c21 = a2.fma(b1, c21);
+      FloatVector a3 = FloatVector.broadcast(FLOATS, ALL.get(FLOAT, column + 12));
+      c30 = a3.fma(b0, c30);
+      c31 = a3.fma(b1, c31);
+      FloatVector a4 = FloatVector.broadcast(FLOATS, ALL.get(FLOAT, column + 16));
+      c40 = a4.fma(b0, c40);
+      c41 = a4.fma(b1, c41);
+      FloatVector a5 = FloatVector.broadcast(FLOATS, ALL.get(FLOAT, column + 20));
+      c50 = a5.fma(b0, c50);
+      c51 = a5.fma(b1, c51);
+      column = (column + aPositive) & ADDRESS;
+      row = (row + bPositive) & ADDRESS;
     }
     long from = base == 0 ? out : base;
     long fromRow = base == 0 ? outRow : 0;
@@ -81,101 +91,35 @@ final class MatmulTile {
         .intoMemorySegment(ALL, out, ORDER);
     c01.add(FloatVector.fromMemorySegment(FLOATS, ALL, from + BYTES, ORDER))
         .intoMemorySegment(ALL, out + BYTES, ORDER);
-    c02.add(FloatVector.fromMemorySegment(FLOATS, ALL, from + 2 * BYTES, ORDER))
-        .intoMemorySegment(ALL, out + 2 * BYTES, ORDER);
     from += fromRow;
     out += outRow;
     c10.add(FloatVector.fromMemorySegment(FLOATS, ALL, from, ORDER))
         .intoMemorySegment(ALL, out, ORDER);
     c11.add(FloatVector.fromMemorySegment(FLOATS, ALL, from + BYTES, ORDER))
         .intoMemorySegment(ALL, out + BYTES, ORDER);
-    c12.add(FloatVector.fromMemorySegment(FLOATS, ALL, from + 2 * BYTES, ORDER))
-        .intoMemorySegment(ALL, out + 2 * BYTES, ORDER);
     from += fromRow;
     out += outRow;
     c20.add(FloatVector.fromMemorySegment(FLOATS, ALL, from, ORDER))
         .intoMemorySegment(ALL, out, ORDER);
     c21.add(FloatVector.fromMemorySegment(FLOATS, ALL, from + BYTES, ORDER))
         .intoMemorySegment(ALL, out + BYTES, ORDER);
-    c22.add(FloatVector.fromMemorySegment(FLOATS, ALL, from + 2 * BYTES, ORDER))
-        .intoMemorySegment(ALL, out + 2 * BYTES, ORDER);
-  }
-
-  /**
-   * {@link #multiply} with a's rows anywhere, which takes a tenth longer.
-   *
-   * @param rows how many rows of a may be read: others repeat the last
-   * @param aRow from one row of a to the next
-   */
-  static void multiplyRows(
-      long a,
-      int rows,
-      long aRow,
-      long aStep,
-      long b,
-      long bStep,
-      long depth,
-      long out,
-      long outRow,
-      long base) {
-    FloatVector c00 = FloatVector.zero(FLOATS);
-    FloatVector c01 = FloatVector.zero(FLOATS);
-    FloatVector c02 = FloatVector.zero(FLOATS);
-    FloatVector c10 = FloatVector.zero(FLOATS);
-    FloatVector c11 = FloatVector.zero(FLOATS);
-    FloatVector c12 = FloatVector.zero(FLOATS);
-    FloatVector c20 = FloatVector.zero(FLOATS);
-    FloatVector c21 = FloatVector.zero(FLOATS);
-    FloatVector c22 = FloatVector.zero(FLOATS);
-    long a0 = a & ADDRESS;
-    long a1 = (a + Math.min(1, rows - 1) * aRow) & ADDRESS;
-    long a2 = (a + Math.min(2, rows - 1) * aRow) & ADDRESS;
-    long panel = b & ADDRESS;
-    long aPositive = aStep & STRIDE;
-    long bPositive = bStep & STRIDE;
-    int count = (int) depth;
-    for (int p = 0; p < count; p++) {
-      long at = p * aPositive;
-      long row = panel + p * bPositive;
-      FloatVector b0 = FloatVector.fromMemorySegment(FLOATS, ALL, row, ORDER);
-      FloatVector b1 = FloatVector.fromMemorySegment(FLOATS, ALL, row + BYTES, ORDER);
-      FloatVector b2 = FloatVector.fromMemorySegment(FLOATS, ALL, row + 2 * BYTES, ORDER);
-      FloatVector x0 = FloatVector.broadcast(FLOATS, ALL.get(FLOAT, a0 + at));
-      c00 = x0.fma(b0, c00);
-      c01 = x0.fma(b1, c01);
-      c02 = x0.fma(b2, c02);
-      FloatVector x1 = FloatVector.broadcast(FLOATS, ALL.get(FLOAT, a1 + at));
-      c10 = x1.fma(b0, c10);
-      c11 = x1.fma(b1, c11);
-      c12 = x1.fma(b2, c12);
-      FloatVector x2 = FloatVector.broadcast(FLOATS, ALL.get(FLOAT, a2 + at));
-      c20 = x2.fma(b0, c20);
-      c21 = x2.fma(b1, c21);
-      c22 = x2.fma(b2, c22);
-    }
-    long from = base == 0 ? out : base;
-    long fromRow = base == 0 ? outRow : 0;
-    c00.add(FloatVector.fromMemorySegment(FLOATS, ALL, from, ORDER))
-        .intoMemorySegment(ALL, out, ORDER);
-    c01.add(FloatVector.fromMemorySegment(FLOATS, ALL, from + BYTES, ORDER))
-        .intoMemorySegment(ALL, out + BYTES, ORDER);
-    c02.add(FloatVector.fromMemorySegment(FLOATS, ALL, from + 2 * BYTES, ORDER))
-        .intoMemorySegment(ALL, out + 2 * BYTES, ORDER);
     from += fromRow;
     out += outRow;
-    c10.add(FloatVector.fromMemorySegment(FLOATS, ALL, from, ORDER))
+    c30.add(FloatVector.fromMemorySegment(FLOATS, ALL, from, ORDER))
         .intoMemorySegment(ALL, out, ORDER);
-    c11.add(FloatVector.fromMemorySegment(FLOATS, ALL, from + BYTES, ORDER))
+    c31.add(FloatVector.fromMemorySegment(FLOATS, ALL, from + BYTES, ORDER))
         .intoMemorySegment(ALL, out + BYTES, ORDER);
-    c12.add(FloatVector.fromMemorySegment(FLOATS, ALL, from + 2 * BYTES, ORDER))
-        .intoMemorySegment(ALL, out + 2 * BYTES, ORDER);
     from += fromRow;
     out += outRow;
-    c20.add(FloatVector.fromMemorySegment(FLOATS, ALL, from, ORDER))
+    c40.add(FloatVector.fromMemorySegment(FLOATS, ALL, from, ORDER))
         .intoMemorySegment(ALL, out, ORDER);
-    c21.add(FloatVector.fromMemorySegment(FLOATS, ALL, from + BYTES, ORDER))
+    c41.add(FloatVector.fromMemorySegment(FLOATS, ALL, from + BYTES, ORDER))
         .intoMemorySegment(ALL, out + BYTES, ORDER);
-    c22.add(FloatVector.fromMemorySegment(FLOATS, ALL, from + 2 * BYTES, ORDER))
-        .intoMemorySegment(ALL, out + 2 * BYTES, ORDER);
+    from += fromRow;
+    out += outRow;
+    c50.add(FloatVector.fromMemorySegment(FLOATS, ALL, from, ORDER))
+        .intoMemorySegment(ALL, out, ORDER);
+    c51.add(FloatVector.fromMemorySegment(FLOATS, ALL, from + BYTES, ORDER))
+        .intoMemorySegment(ALL, out + BYTES, ORDER);
   }
 }
