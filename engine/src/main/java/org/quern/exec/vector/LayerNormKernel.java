@@ -147,12 +147,15 @@ final class LayerNormKernel implements VectorKernel {
       if (dbeta != 0 && !Fields.adds(record, 2)) {
         Memory.clear(dbeta + at, end - at);
       }
-      for (; at <= end - 2 * BYTES; at += 2 * BYTES) {
-        columns(
-            dgamma + at, dbeta == 0 ? 0 : dbeta + at, dout + at, x + at, means, rstds, n, bytes);
-      }
-      for (; at < end; at += 4) {
-        column(dgamma + at, dbeta == 0 ? 0 : dbeta + at, dout + at, x + at, means, rstds, n, bytes);
+      // Row by row, which reads memory in order; the sums stay in the first-level cache.
+      for (long row = 0; row < n; row++) {
+        long from = row * bytes + at;
+        float mean = Memory.getFloat(means + 4 * row);
+        float rstd = Memory.getFloat(rstds + 4 * row);
+        addProducts(dgamma + at, dout + from, x + from, end - at, mean, rstd);
+        if (dbeta != 0) {
+          add(dbeta + at, dout + from, end - at);
+        }
       }
       return Status.OK;
     }
@@ -214,61 +217,36 @@ final class LayerNormKernel implements VectorKernel {
       }
     }
 
-    /** Two vectors of columns. */
-    private static void columns(
-        long dgamma, long dbeta, long dout, long x, long means, long rstds, long n, long bytes) {
-      FloatVector gamma0 = FloatVector.zero(FLOATS);
-      FloatVector gamma1 = gamma0;
-      FloatVector beta0 = gamma0;
-      FloatVector beta1 = gamma0;
-      for (long row = 0; row < n; row++) {
-        float mean = Memory.getFloat(means + 4 * row);
-        float rstd = Memory.getFloat(rstds + 4 * row);
-        FloatVector d0 = FloatVector.fromMemorySegment(FLOATS, ALL, dout, ORDER);
-        FloatVector d1 = FloatVector.fromMemorySegment(FLOATS, ALL, dout + BYTES, ORDER);
-        gamma0 =
-            d0.fma(
-                FloatVector.fromMemorySegment(FLOATS, ALL, x, ORDER).sub(mean).mul(rstd), gamma0);
-        gamma1 =
-            d1.fma(
-                FloatVector.fromMemorySegment(FLOATS, ALL, x + BYTES, ORDER).sub(mean).mul(rstd),
-                gamma1);
-        beta0 = beta0.add(d0);
-        beta1 = beta1.add(d1);
-        dout += bytes;
-        x += bytes;
+    /** {@code dgamma += dout * norm}. */
+    private static void addProducts(
+        long dgamma, long dout, long x, long bytes, float mean, float rstd) {
+      long at = 0;
+      for (; at <= bytes - BYTES; at += BYTES) {
+        FloatVector.fromMemorySegment(FLOATS, ALL, x + at, ORDER)
+            .sub(mean)
+            .mul(rstd)
+            .fma(
+                FloatVector.fromMemorySegment(FLOATS, ALL, dout + at, ORDER),
+                FloatVector.fromMemorySegment(FLOATS, ALL, dgamma + at, ORDER))
+            .intoMemorySegment(ALL, dgamma + at, ORDER);
       }
-      FloatVector.fromMemorySegment(FLOATS, ALL, dgamma, ORDER)
-          .add(gamma0)
-          .intoMemorySegment(ALL, dgamma, ORDER);
-      FloatVector.fromMemorySegment(FLOATS, ALL, dgamma + BYTES, ORDER)
-          .add(gamma1)
-          .intoMemorySegment(ALL, dgamma + BYTES, ORDER);
-      if (dbeta != 0) {
-        FloatVector.fromMemorySegment(FLOATS, ALL, dbeta, ORDER)
-            .add(beta0)
-            .intoMemorySegment(ALL, dbeta, ORDER);
-        FloatVector.fromMemorySegment(FLOATS, ALL, dbeta + BYTES, ORDER)
-            .add(beta1)
-            .intoMemorySegment(ALL, dbeta + BYTES, ORDER);
+      for (; at < bytes; at += 4) {
+        float norm = (Memory.getFloat(x + at) - mean) * rstd;
+        Memory.setFloat(
+            dgamma + at, Math.fma(norm, Memory.getFloat(dout + at), Memory.getFloat(dgamma + at)));
       }
     }
 
-    private static void column(
-        long dgamma, long dbeta, long dout, long x, long means, long rstds, long n, long bytes) {
-      float gamma = 0;
-      float beta = 0;
-      for (long row = 0; row < n; row++) {
-        float d = Memory.getFloat(dout + row * bytes);
-        float norm =
-            (Memory.getFloat(x + row * bytes) - Memory.getFloat(means + 4 * row))
-                * Memory.getFloat(rstds + 4 * row);
-        gamma = Math.fma(d, norm, gamma);
-        beta += d;
+    /** {@code dbeta += dout}. */
+    private static void add(long dbeta, long dout, long bytes) {
+      long at = 0;
+      for (; at <= bytes - BYTES; at += BYTES) {
+        FloatVector.fromMemorySegment(FLOATS, ALL, dbeta + at, ORDER)
+            .add(FloatVector.fromMemorySegment(FLOATS, ALL, dout + at, ORDER))
+            .intoMemorySegment(ALL, dbeta + at, ORDER);
       }
-      Memory.setFloat(dgamma, Memory.getFloat(dgamma) + gamma);
-      if (dbeta != 0) {
-        Memory.setFloat(dbeta, Memory.getFloat(dbeta) + beta);
+      for (; at < bytes; at += 4) {
+        Memory.setFloat(dbeta + at, Memory.getFloat(dbeta + at) + Memory.getFloat(dout + at));
       }
     }
   }

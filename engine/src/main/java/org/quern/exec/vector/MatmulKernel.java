@@ -17,9 +17,6 @@ final class MatmulKernel implements VectorKernel {
   /** Rows of out up to which b is streamed past a instead. */
   private static final long FEW_ROWS = 8;
 
-  /** The same where b is transposed. */
-  private static final long FEW_ROWS_TRANSPOSED = 4;
-
   /**
    * The depth of a block: a panel of b stays in the first-level cache, the block of a in the
    * second-level one, the block of b in the third-level one.
@@ -45,8 +42,7 @@ final class MatmulKernel implements VectorKernel {
     if (m == 0 || n == 0) {
       return Status.OK;
     }
-    long few = (flags & TRANSPOSE_B) == 0 ? FEW_ROWS : FEW_ROWS_TRANSPOSED;
-    if (m <= few && (flags & TRANSPOSE_A) == 0) {
+    if (m <= FEW_ROWS && (flags & TRANSPOSE_A) == 0) {
       return MatmulRows.run(record, part, parts);
     }
     int rowParts = rowParts(m, n, parts);

@@ -37,6 +37,7 @@ class MatmulKernelTest {
       // More than one block in depth, columns and rows.
       shapes.add(new long[] {50, 70, 2 * MatmulKernel.DEPTH + 5, flags, 3, 1});
       shapes.add(new long[] {3, 1100, 70, flags, 3, 1});
+      shapes.add(new long[] {8, 601, 43, flags, 0, 1});
       shapes.add(new long[] {700, 33, MatmulKernel.DEPTH, flags, 0, 1});
       shapes.add(new long[] {33, 1600, 200, flags, 0, 0});
     }
