@@ -52,7 +52,9 @@ public final class Engine implements AutoCloseable {
             ? "The number of threads was asked for."
             : "The threads are the processors that this process may use; set QUERN_THREADS to"
                 + " change that.");
-    String tier = backend.description().replaceAll(",.*", "");
+    String text = backend.description();
+    int comma = text.indexOf(',');
+    String tier = comma < 0 ? text : text.substring(0, comma);
     description =
         new EngineDescription(
             backend.name(), tier, backend.precision().text(), threads, budget, reasons);
@@ -108,11 +110,25 @@ public final class Engine implements AutoCloseable {
    */
   public Model load(Path folder) {
     checkOpen();
-    ModelFolder source = ModelFolder.read(folder);
+    return loadOrClose(ModelFolder.read(folder));
+  }
+
+  /**
+   * A model from a folder that is read already, or is being read.
+   *
+   * @throws org.quern.format.FormatException if a file is missing, damaged or contradictory
+   * @throws EngineException if a model was loaded from it before
+   */
+  public Model load(ModelReading reading) {
+    checkOpen();
+    return loadOrClose(reading.take());
+  }
+
+  private Model loadOrClose(ModelFolder source) {
     try {
       return load(source);
     } catch (RuntimeException e) {
-      source.tokenizer().ifPresent(Tokenizer::close);
+      source.close();
       // If the engine was closed meanwhile, that is what went wrong.
       checkOpen();
       throw e;

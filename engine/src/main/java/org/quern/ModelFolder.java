@@ -31,9 +31,15 @@ import org.quern.text.Tokenizers;
  * @param config the sizes
  * @param tokenizer the tokens, if the folder has them
  * @param endOfText the tokens after which generation ends
+ * @param files the weights
  */
 record ModelFolder(
-    Path folder, ModelConfig config, Optional<Tokenizer> tokenizer, List<Integer> endOfText) {
+    Path folder,
+    ModelConfig config,
+    Optional<Tokenizer> tokenizer,
+    List<Integer> endOfText,
+    ModelWeights files)
+    implements AutoCloseable {
   private static final String CONFIG = "config.json";
 
   /** Buffers that older files carry and that are no weights. */
@@ -51,7 +57,13 @@ record ModelFolder(
         Files.exists(folder.resolve("tokenizer.json"))
             ? Optional.of(Tokenizers.read(folder))
             : Optional.empty();
-    return new ModelFolder(folder, config, tokenizer, endOfText(folder, json, config));
+    try {
+      List<Integer> end = endOfText(folder, json, config);
+      return new ModelFolder(folder, config, tokenizer, end, ModelWeights.open(folder));
+    } catch (RuntimeException e) {
+      tokenizer.ifPresent(Tokenizer::close);
+      throw e;
+    }
   }
 
   private static List<Integer> endOfText(Path folder, ConfigJson json, ModelConfig config) {
@@ -70,13 +82,14 @@ record ModelFolder(
 
   /** The folder's weights: each parameter must be there, in its shape, and nothing else. */
   WeightSource weights(ParameterLayout layout) {
-    ModelWeights weights = ModelWeights.open(folder);
-    try {
-      return new FileWeights(weights, tensors(weights, layout));
-    } catch (RuntimeException e) {
-      weights.close();
-      throw e;
-    }
+    return new FileWeights(files, tensors(files, layout));
+  }
+
+  /** Closes tokenizer and weights, which is for whoever makes no model of them. */
+  @Override
+  public void close() {
+    tokenizer.ifPresent(Tokenizer::close);
+    files.close();
   }
 
   private static Map<String, String> tensors(ModelWeights weights, ParameterLayout layout) {

@@ -11,6 +11,7 @@ import java.util.concurrent.atomic.AtomicReference;
 import org.jspecify.annotations.Nullable;
 import org.quern.Engine;
 import org.quern.Model;
+import org.quern.ModelReading;
 import org.quern.generate.Generation;
 import org.quern.generate.GenerationOptions;
 import org.quern.profile.Profiler;
@@ -202,41 +203,42 @@ final class GenerateCommand implements Callable<Integer> {
             stopWords,
             !ignoreEnd);
     String text = Input.text(prompt);
-    try (Engine open = engine.open()) {
+    try (ModelReading reading = ModelReading.start(ModelPath.resolve(model));
+        Engine open = engine.open();
+        Model loaded = open.load(reading)) {
       Optional<Roofline> roofline =
           profiled ? Optional.of(open.measureRoofline()) : Optional.empty();
-      generate(open, text, options, roofline, out, err);
+      generate(open, loaded, text, options, roofline, out, err);
     }
     return 0;
   }
 
-  private void generate(
+  private static void generate(
       Engine open,
+      Model loaded,
       String text,
       GenerationOptions options,
       Optional<Roofline> roofline,
       PrintWriter out,
       PrintWriter err) {
-    try (Model loaded = open.load(ModelPath.resolve(model))) {
-      Optional<Profiler> profiler = roofline.map(measured -> open.profile());
-      // With the first new text, not before: until then the prompt may be refused.
-      AtomicReference<String> begin = new AtomicReference<>(text);
-      Generation generation =
-          loaded.generate(
-              text,
-              options,
-              piece -> {
-                out.print(begin.getAndSet("") + piece);
-                return !out.checkError();
-              });
-      out.println(begin.get());
-      out.flush();
-      err.println(summary(generation));
-      profiler.ifPresent(done -> {
-        done.close();
-        Profiles.print(err, done, roofline.orElseThrow());
-      });
-    }
+    Optional<Profiler> profiler = roofline.map(measured -> open.profile());
+    // With the first new text, not before: until then the prompt may be refused.
+    AtomicReference<String> begin = new AtomicReference<>(text);
+    Generation generation =
+        loaded.generate(
+            text,
+            options,
+            piece -> {
+              out.print(begin.getAndSet("") + piece);
+              return !out.checkError();
+            });
+    out.println(begin.get());
+    out.flush();
+    err.println(summary(generation));
+    profiler.ifPresent(done -> {
+      done.close();
+      Profiles.print(err, done, roofline.orElseThrow());
+    });
   }
 
   private static String summary(Generation generation) {

@@ -9,6 +9,7 @@ import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
+import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.List;
 
@@ -64,7 +65,18 @@ record PackedLibrary(NativeLibrarySpec spec, NativeManifest manifest) {
         || Files.size(file) != manifest.size()) {
       return false;
     }
-    return sha256(file).equals(manifest.sha256());
+    return isAsPacked(file) || sha256(file).equals(manifest.sha256());
+  }
+
+  /** Bytes are compared in much less time than it takes to compute a digest of them. */
+  private boolean isAsPacked(Path file) throws IOException {
+    byte[] placed = Files.readAllBytes(file);
+    try (InputStream in = spec.resources().getResourceAsStream(resource())) {
+      return in != null && Arrays.equals(placed, in.readNBytes(placed.length + 1));
+    } catch (IOException e) {
+      // A damaged jar is no hindrance where the library stands already.
+      return false;
+    }
   }
 
   /**

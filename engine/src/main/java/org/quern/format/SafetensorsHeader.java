@@ -10,7 +10,6 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
-import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -304,10 +303,16 @@ record SafetensorsHeader(Map<String, String> metadata, Map<String, TensorEntry> 
       return new TensorEntry(name, dtype, Shape.of(dimensions), file, dataStart + begin, bytes);
     }
 
+    // Comparator's own are serializable, which keeps them out of a cache of classes.
+    private static int byPlace(TensorEntry one, TensorEntry other) {
+      int order = Long.compare(one.offset(), other.offset());
+      return order == 0 ? Long.compare(one.bytes(), other.bytes()) : order;
+    }
+
     /** Checks that the tensors cover the data once and wholly, and puts them in its order. */
     SafetensorsHeader finish() {
       List<TensorEntry> sorted = new ArrayList<>(tensors.values());
-      sorted.sort(Comparator.comparingLong(TensorEntry::offset).thenComparing(TensorEntry::bytes));
+      sorted.sort(Reader::byPlace);
       long next = dataStart;
       Map<String, TensorEntry> ordered = LinkedHashMap.newLinkedHashMap(sorted.size());
       for (TensorEntry entry : sorted) {

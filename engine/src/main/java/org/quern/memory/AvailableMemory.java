@@ -9,6 +9,7 @@ import java.util.List;
 public final class AvailableMemory {
   private static final Path MEMINFO = Path.of("/proc/meminfo");
   private static final Path CGROUP = Path.of("/sys/fs/cgroup");
+  private static final int MOST_DIGITS = 18;
 
   private AvailableMemory() {}
 
@@ -23,8 +24,8 @@ public final class AvailableMemory {
   private static long machine() {
     for (String line : lines(MEMINFO)) {
       if (line.startsWith("MemAvailable:")) {
-        String digits = line.replaceAll("[^0-9]", "");
-        return digits.isEmpty() ? Long.MAX_VALUE : Long.parseLong(digits) * 1024;
+        String kibibytes = line.substring("MemAvailable:".length()).replace("kB", "").strip();
+        return isNumber(kibibytes) ? Long.parseLong(kibibytes) * 1024 : Long.MAX_VALUE;
       }
     }
     return Long.MAX_VALUE;
@@ -47,10 +48,18 @@ public final class AvailableMemory {
 
   private static long number(Path file) {
     List<String> lines = lines(file);
-    if (lines.isEmpty() || !lines.getFirst().matches("[0-9]{1,18}")) {
-      return Long.MAX_VALUE;
+    return !lines.isEmpty() && isNumber(lines.getFirst())
+        ? Long.parseLong(lines.getFirst())
+        : Long.MAX_VALUE;
+  }
+
+  // Asked at every start, where a regular expression takes its time.
+  private static boolean isNumber(String text) {
+    boolean digits = !text.isEmpty() && text.length() <= MOST_DIGITS;
+    for (int index = 0; digits && index < text.length(); index++) {
+      digits = text.charAt(index) >= '0' && text.charAt(index) <= '9';
     }
-    return Long.parseLong(lines.getFirst());
+    return digits;
   }
 
   private static List<String> lines(Path file) {

@@ -2,7 +2,6 @@ package org.quern.plan;
 
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.Comparator;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
@@ -69,12 +68,18 @@ final class MemoryPlan {
 
   private record Placed(long start, long end, int first, int last) {}
 
+  // Comparator's own are serializable, which keeps them out of a cache of classes.
+  private static int largestFirst(Value one, Value other) {
+    int order = Long.compare(other.bytes(), one.bytes());
+    return order == 0 ? Integer.compare(one.id(), other.id()) : order;
+  }
+
   private void placeActivations(Graph graph, Liveness liveness) {
     List<Value> owners =
         graph.values().stream()
             .filter(value -> value.region() == Region.ACTIVATIONS)
             .filter(value -> liveness.owner(value.id()) == value.id())
-            .sorted(Comparator.comparingLong(Value::bytes).reversed().thenComparing(Value::id))
+            .sorted(MemoryPlan::largestFirst)
             .toList();
     List<Placed> placed = new ArrayList<>();
     long size = 0;
@@ -84,7 +89,7 @@ final class MemoryPlan {
       long bytes = Bytes.align(value.bytes(), SlabAllocator.ALIGNMENT);
       long start = lowestFree(placed, first, last, bytes);
       placed.add(new Placed(start, start + bytes, first, last));
-      placed.sort(Comparator.comparingLong(Placed::start));
+      placed.sort((one, other) -> Long.compare(one.start(), other.start()));
       offsets[value.id()] = start;
       size = Math.max(size, start + bytes);
     }

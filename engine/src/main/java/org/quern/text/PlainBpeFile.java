@@ -4,7 +4,6 @@ import java.io.ByteArrayOutputStream;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.Comparator;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
@@ -213,7 +212,7 @@ final class PlainBpeFile {
     if (begin.isEmpty() || end.isEmpty() || vocabulary.table().size() < mergeCount) {
       return Optional.empty();
     }
-    added.sort(Comparator.comparingInt(AddedToken::id));
+    added.sort((one, other) -> Integer.compare(one.id(), other.id()));
     return Optional.of(new BpeTokenizer(vocabulary, added, begin.get(), end.get()));
   }
 
