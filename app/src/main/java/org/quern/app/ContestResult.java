@@ -100,15 +100,20 @@ record ContestResult(
     if (rows.size() > 1 && Presets.find(contest.model()) == null) {
       out.println("The others have random weights of the same sizes as " + contest.model() + ".");
     }
+    int width = rows.stream().mapToInt(row -> row.title().length()).reduce(32, Math::max);
     for (String part : parts()) {
       out.printf(
-          "%-34s %12s %9s %9s %9s%n",
-          part.equals(STEP) ? stepName() : "prompt", "ms", "spread", "ratio", "GiB");
+          "%s %12s %9s %9s %9s%n",
+          padded(part.equals(STEP) ? stepName() : "prompt", width + 2),
+          "ms",
+          "spread",
+          "ratio",
+          "GiB");
       for (Row row : rows) {
         out.printf(
             Locale.ROOT,
-            "  %-32s %12s %8.0f%% %9s %9s%n",
-            row.title(),
+            "  %s %12s %8.0f%% %9s %9s%n",
+            padded(row.title(), width),
             digits(row.median(part)),
             100 * row.spread(part),
             digits(ratio(row, part)),
@@ -120,6 +125,10 @@ record ContestResult(
     }
     leftOut.forEach(left -> out.println("  left out: " + left.name() + ": " + left.reason()));
     out.flush();
+  }
+
+  private static String padded(String text, int width) {
+    return text + " ".repeat(width - text.length());
   }
 
   private String stepName() {
