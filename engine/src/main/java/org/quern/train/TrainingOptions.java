@@ -2,6 +2,7 @@ package org.quern.train;
 
 import java.nio.file.Path;
 import java.util.Optional;
+import java.util.function.Consumer;
 import org.quern.ir.Update;
 
 /**
@@ -93,200 +94,119 @@ public record TrainingOptions(
 
   /** These options with another number of steps; the schedule stays as it is. */
   public TrainingOptions withSteps(long count) {
-    return new TrainingOptions(
-        count,
-        accumulation,
-        optimizer,
-        schedule,
-        maxNorm,
-        seed,
-        evaluationInterval,
-        evaluationBatches,
-        checkpointInterval,
-        checkpointsKept,
-        folder,
-        recompute,
-        bf16Weights);
+    return with(draft -> draft.steps = count);
   }
 
   /** These options with another number of micro batches a step. */
   public TrainingOptions withAccumulation(int microBatches) {
-    return new TrainingOptions(
-        steps,
-        microBatches,
-        optimizer,
-        schedule,
-        maxNorm,
-        seed,
-        evaluationInterval,
-        evaluationBatches,
-        checkpointInterval,
-        checkpointsKept,
-        folder,
-        recompute,
-        bf16Weights);
+    return with(draft -> draft.accumulation = microBatches);
   }
 
   /** These options with another optimizer. */
   public TrainingOptions withOptimizer(Optimizer other) {
-    return new TrainingOptions(
-        steps,
-        accumulation,
-        other,
-        schedule,
-        maxNorm,
-        seed,
-        evaluationInterval,
-        evaluationBatches,
-        checkpointInterval,
-        checkpointsKept,
-        folder,
-        recompute,
-        bf16Weights);
+    return with(draft -> draft.optimizer = other);
   }
 
   /** These options with another schedule. */
   public TrainingOptions withSchedule(Schedule other) {
-    return new TrainingOptions(
-        steps,
-        accumulation,
-        optimizer,
-        other,
-        maxNorm,
-        seed,
-        evaluationInterval,
-        evaluationBatches,
-        checkpointInterval,
-        checkpointsKept,
-        folder,
-        recompute,
-        bf16Weights);
+    return with(draft -> draft.schedule = other);
   }
 
   /** These options with another limit to the gradients' norm, 0 for none. */
   public TrainingOptions withMaxNorm(float norm) {
-    return new TrainingOptions(
-        steps,
-        accumulation,
-        optimizer,
-        schedule,
-        norm,
-        seed,
-        evaluationInterval,
-        evaluationBatches,
-        checkpointInterval,
-        checkpointsKept,
-        folder,
-        recompute,
-        bf16Weights);
+    return with(draft -> draft.maxNorm = norm);
   }
 
   /** These options with another seed. */
   public TrainingOptions withSeed(long other) {
-    return new TrainingOptions(
-        steps,
-        accumulation,
-        optimizer,
-        schedule,
-        maxNorm,
-        other,
-        evaluationInterval,
-        evaluationBatches,
-        checkpointInterval,
-        checkpointsKept,
-        folder,
-        recompute,
-        bf16Weights);
+    return with(draft -> draft.seed = other);
   }
 
   /** These options with an evaluation every so many steps, of so many batches, 0 for all. */
   public TrainingOptions withEvaluation(long interval, long batches) {
-    return new TrainingOptions(
-        steps,
-        accumulation,
-        optimizer,
-        schedule,
-        maxNorm,
-        seed,
-        interval,
-        batches,
-        checkpointInterval,
-        checkpointsKept,
-        folder,
-        recompute,
-        bf16Weights);
+    return with(draft -> {
+      draft.evaluationInterval = interval;
+      draft.evaluationBatches = batches;
+    });
   }
 
   /** These options with a checkpoint every so many steps, the newest {@code kept} of them kept. */
   public TrainingOptions withCheckpoints(long interval, int kept) {
-    return new TrainingOptions(
-        steps,
-        accumulation,
-        optimizer,
-        schedule,
-        maxNorm,
-        seed,
-        evaluationInterval,
-        evaluationBatches,
-        interval,
-        kept,
-        folder,
-        recompute,
-        bf16Weights);
+    return with(draft -> {
+      draft.checkpointInterval = interval;
+      draft.checkpointsKept = kept;
+    });
   }
 
   /** These options with a folder for log and checkpoints, made if need be. */
   public TrainingOptions withFolder(Path run) {
-    return new TrainingOptions(
-        steps,
-        accumulation,
-        optimizer,
-        schedule,
-        maxNorm,
-        seed,
-        evaluationInterval,
-        evaluationBatches,
-        checkpointInterval,
-        checkpointsKept,
-        Optional.of(run),
-        recompute,
-        bf16Weights);
+    return with(draft -> draft.folder = Optional.of(run));
   }
 
   /** These options with other activations kept. */
   public TrainingOptions withRecompute(Recompute other) {
-    return new TrainingOptions(
-        steps,
-        accumulation,
-        optimizer,
-        schedule,
-        maxNorm,
-        seed,
-        evaluationInterval,
-        evaluationBatches,
-        checkpointInterval,
-        checkpointsKept,
-        folder,
-        other,
-        bf16Weights);
+    return with(draft -> draft.recompute = other);
   }
 
   /** These options with weights kept in BF16, or not. */
   public TrainingOptions withBf16Weights(Bf16Weights other) {
-    return new TrainingOptions(
-        steps,
-        accumulation,
-        optimizer,
-        schedule,
-        maxNorm,
-        seed,
-        evaluationInterval,
-        evaluationBatches,
-        checkpointInterval,
-        checkpointsKept,
-        folder,
-        recompute,
-        other);
+    return with(draft -> draft.bf16Weights = other);
+  }
+
+  private TrainingOptions with(Consumer<Draft> change) {
+    Draft draft = new Draft(this);
+    change.accept(draft);
+    return draft.options();
+  }
+
+  /** Options while one of them changes. */
+  private static final class Draft {
+    private long steps;
+    private int accumulation;
+    private Optimizer optimizer;
+    private Schedule schedule;
+    private float maxNorm;
+    private long seed;
+    private long evaluationInterval;
+    private long evaluationBatches;
+    private long checkpointInterval;
+    private int checkpointsKept;
+    private Optional<Path> folder;
+    private Recompute recompute;
+    private Bf16Weights bf16Weights;
+
+    private Draft(TrainingOptions from) {
+      steps = from.steps;
+      accumulation = from.accumulation;
+      optimizer = from.optimizer;
+      schedule = from.schedule;
+      maxNorm = from.maxNorm;
+      seed = from.seed;
+      evaluationInterval = from.evaluationInterval;
+      evaluationBatches = from.evaluationBatches;
+      checkpointInterval = from.checkpointInterval;
+      checkpointsKept = from.checkpointsKept;
+      folder = from.folder;
+      recompute = from.recompute;
+      bf16Weights = from.bf16Weights;
+    }
+
+    private TrainingOptions options() {
+      return new TrainingOptions(
+          steps,
+          accumulation,
+          optimizer,
+          schedule,
+          maxNorm,
+          seed,
+          evaluationInterval,
+          evaluationBatches,
+          checkpointInterval,
+          checkpointsKept,
+          folder,
+          recompute,
+          bf16Weights);
+    }
   }
 
   private static void least(String what, long value, long least) {
