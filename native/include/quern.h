@@ -13,7 +13,7 @@
 
 #include <stdint.h>
 
-#define QUERN_ABI_VERSION 5
+#define QUERN_ABI_VERSION 6
 
 #if defined(__GNUC__)
 #define QUERN_API __attribute__((visibility("default")))
@@ -51,12 +51,13 @@ enum quern_flag {
     /* A parameter may have changed by now: the run is no longer cancelled. */
     QUERN_COMMITTED = 4,
     /*
-     * The next record is elementwise and reads what this one makes: a walker may do both together, block
-     * by block, as quern_run does. One that does record after record lets the workers meet in between;
-     * QUERN_BARRIER is set for it. First of such a row may be matmul_f32, matmul_bf16 or a norm or its
-     * backward; after it activation_f32, gated_activation_f32, their backwards, add_f32, round_f32 and
-     * widen_bf16, all of whose operands have as many elements as what the first makes (the norms' out
-     * and dx), and which write nothing that the first one reads.
+     * The next record goes on with what this one makes: a walker may do both together, block by block,
+     * as quern_run does. One that does record after record lets the workers meet in between;
+     * QUERN_BARRIER is set for it. First of such a row may be matmul_f32, matmul_bf16, add_f32,
+     * dropout_f32 or a norm or its backward; after it activation_f32, gated_activation_f32, their
+     * backwards, add_f32, round_f32 and widen_bf16, all of whose operands have as many elements as what
+     * the first makes (the norms' out and dx), and which write nothing that the first one reads. Where
+     * the first is no product, layer_norm_f32 and rms_norm_f32 may follow, too, on rows as long as its.
      */
     QUERN_FUSED = 8
 };
@@ -324,9 +325,10 @@ QUERN_API const char *quern_error_message(void);
  *   p0 dgate  p1 dup  p2 dy  p3 gate  p4 up   i0 n  i1 quern_activation
  *   in place: dup = dy
  * add_f32                  y = a + b                 p0 y  p1 a  p2 b   i0 n
+ *   i1 C, which divides n: the length of a row, where fused with what follows
  *   in place: y = a or y = b
- * dropout_f32              y = x kept / (1 - f0)     p0 y  p1 x   i0 n  i1 stream  f0 probability
- *   element i is kept where random(stream, i) >= f0; its own adjoint; in place: y = x
+ * dropout_f32              y = x kept / (1 - f0)     p0 y  p1 x   i0 n  i1 stream  i2 C, as i1 of add_f32
+ *   f0 probability   element i is kept where random(stream, i) >= f0; its own adjoint; in place: y = x
  * round_f32                y = x rounded to BF16 (nearest, ties to even); NaN stays NaN
  *   p0 y, BF16  p1 the same numbers as floats, or null  p2 x   i0 n
  *   in place: p1 = x

@@ -1,7 +1,7 @@
 /* Records that are fused with the one before them: same bits as one after the other. */
 #include "kernel_check.h"
 
-#define MOST_RECORDS 4
+#define MOST_RECORDS 5
 #define MOST_OUTPUTS 8
 
 /* A row of records, all but the last flagged, and what they write. */
@@ -44,6 +44,24 @@ static float *append_add(row *of, float *x) {
     record->pointers[1] = check_random(of->elements, 1);
     record->pointers[2] = x;
     return record->pointers[0];
+}
+
+/* Appends the operands of a norm of x. */
+static float *append_norm(row *of, float *x, int64_t channels, int rms) {
+    quern_record *record = append(of, rms ? QUERN_KERNEL_rms_norm_f32 : QUERN_KERNEL_layer_norm_f32);
+    const int64_t rows = of->elements / channels;
+    float *out = output_for(of, of->elements);
+    int p = 0;
+    record->pointers[p++] = out;
+    if (!rms) record->pointers[p++] = output_for(of, rows);
+    record->pointers[p++] = output_for(of, rows);
+    record->pointers[p++] = x;
+    record->pointers[p++] = check_random(channels, 1);
+    if (!rms && channels % 2) record->pointers[p++] = check_random(channels, 1);
+    record->integers[0] = rows;
+    record->integers[1] = channels;
+    record->floats[0] = 1e-5f;
+    return out;
 }
 
 /* One of the rows that may follow on what the first record makes. */
@@ -181,20 +199,34 @@ static void check_norm_backward(int64_t rows, int64_t channels, int rms) {
 
 static void check_norm(int64_t rows, int64_t channels, int rms) {
     row of = {.elements = rows * channels};
-    quern_record *record = append(&of, rms ? QUERN_KERNEL_rms_norm_f32 : QUERN_KERNEL_layer_norm_f32);
-    float *out = output_for(&of, rows * channels);
-    int p = 0;
-    record->pointers[p++] = out;
-    if (!rms) record->pointers[p++] = output_for(&of, rows);
-    record->pointers[p++] = output_for(&of, rows);
-    record->pointers[p++] = check_random(rows * channels, 1);
-    record->pointers[p++] = check_random(channels, 1);
-    record->integers[0] = rows;
-    record->integers[1] = channels;
-    record->floats[0] = 1e-5f;
+    float *out = append_norm(&of, check_random(rows * channels, 1), channels, rms);
     append_followers(&of, out, 5);
     char what[60];
     snprintf(what, sizeof what, "norm of %lld x %lld, rms %d", (long long)rows, (long long)channels, rms);
+    check_row(what, &of);
+}
+
+/* The residual, before which there may be dropout, and what the norm makes of it rounded. */
+static void check_residual_norm(int64_t rows, int64_t channels, int rms, int drops) {
+    row of = {.elements = rows * channels};
+    quern_step step = {.seed = 17, .sequence = 2};
+    float *x = check_random(of.elements, 1);
+    if (drops) {
+        quern_record *record = append(&of, QUERN_KERNEL_dropout_f32);
+        record->step = &step;
+        record->pointers[0] = output_for(&of, of.elements);
+        record->pointers[1] = x;
+        record->integers[1] = 3;
+        record->integers[2] = channels;
+        record->floats[0] = 0.25f;
+        x = record->pointers[0];
+    }
+    float *sum = append_add(&of, x);
+    of.records[of.count - 1].integers[1] = channels;
+    append_followers(&of, append_norm(&of, sum, channels, rms), 5);
+    char what[80];
+    snprintf(what, sizeof what, "norm of a sum of %lld x %lld, rms %d, dropout %d", (long long)rows,
+             (long long)channels, rms, drops);
     check_row(what, &of);
 }
 
@@ -210,6 +242,10 @@ static void check_refusal(void) {
     append(&of, QUERN_KERNEL_column_sum_f32);
     check_kernel_refuses("column_sum_f32", QUERN_KERNEL_matmul_f32, of.records, QUERN_BAD_PROGRAM,
                          "cannot be fused");
+    of.count = 1;
+    append_norm(&of, record->pointers[0], 2, 1);
+    check_kernel_refuses("a norm of other rows", QUERN_KERNEL_matmul_f32, of.records, QUERN_BAD_PROGRAM,
+                         "parts of rows");
     check_free(0);
 }
 
@@ -226,6 +262,8 @@ int main(void) {
         for (int rms = 0; rms < 2; rms++) {
             check_norm(norms[s][0], norms[s][1], rms);
             check_norm_backward(norms[s][0], norms[s][1], rms);
+            check_residual_norm(norms[s][0], norms[s][1], rms, 0);
+            check_residual_norm(norms[s][0], norms[s][1], rms, 1);
         }
     }
     check_refusal();

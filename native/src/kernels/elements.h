@@ -5,6 +5,7 @@
 #ifndef QUERN_ELEMENTS_H
 #define QUERN_ELEMENTS_H
 
+#include "kernels/fused.h"
 #include "simd/simd.h"
 
 QUERN_INLINE vfloat load_up_to(const float *p, int64_t count) {
@@ -31,5 +32,26 @@ QUERN_INLINE void store_bf16_up_to(uint16_t *p, vfloat x, int64_t count) {
 /* Shares are whole multiples of this many elements, which every tier's lanes divide: an element's
  * place in its vector does not depend on the number of workers. */
 #define SHARE_MULTIPLE 16
+
+/*
+ * Has the worker's share of a record's elements done, their number its first integer: in one go, or
+ * where the record is fused row by row of `channels`, each block finished as soon as it is there.
+ */
+QUERN_INLINE int32_t quern_elements(const quern_record *record, int64_t channels,
+                                    void (*range)(const quern_record *, quern_range), int32_t part,
+                                    int32_t parts) {
+    const int64_t n = record->integers[0];
+    if (!(record->flags & QUERN_FUSED)) {
+        range(record, quern_share(n, SHARE_MULTIPLE, part, parts));
+        return QUERN_OK;
+    }
+    const quern_range rows = quern_share(n / quern_max(1, channels), 1, part, parts);
+    for (int64_t r = rows.first; r < rows.last; r++) {
+        range(record, (quern_range){r * channels, (r + 1) * channels});
+        const int32_t status = quern_finish_rows(record, rows, r, channels);
+        if (status != QUERN_OK) return status;
+    }
+    return QUERN_OK;
+}
 
 #endif

@@ -1,7 +1,7 @@
 /*
- * Elementwise records on blocks of their operands, right after the kernel that made the block. Each
- * does the block as if it were all there is: the same function with other pointers, so that an element
- * has the same bits as without fusing.
+ * Elementwise records and norms on blocks of their operands, right after the kernel that made the block.
+ * Each does the block as if it were all there is: the same function with other pointers, so that an
+ * element has the same bits as without fusing.
  */
 #include "kernels/fused.h"
 
@@ -17,6 +17,8 @@ FUSED(gated_activation_backward_f32)
 FUSED(add_f32)
 FUSED(round_f32)
 FUSED(widen_bf16)
+FUSED(layer_norm_f32)
+FUSED(rms_norm_f32)
 #undef FUSED
 
 static int32_t run(const quern_record *record) {
@@ -35,23 +37,46 @@ static int32_t run(const quern_record *record) {
         return QUERN_NAME(round_f32)(record, 0, 1);
     case QUERN_KERNEL_widen_bf16:
         return QUERN_NAME(widen_bf16)(record, 0, 1);
+    case QUERN_KERNEL_layer_norm_f32:
+        return QUERN_NAME(layer_norm_f32)(record, 0, 1);
+    case QUERN_KERNEL_rms_norm_f32:
+        return QUERN_NAME(rms_norm_f32)(record, 0, 1);
     default:
         return quern_fail(QUERN_BAD_PROGRAM, "kernel %" PRId32 " cannot be fused with the one before it",
                           record->kernel);
     }
 }
 
-/* The operand that is BF16, or -1. */
-static int half_operand(int32_t kernel) {
-    return kernel == QUERN_KERNEL_round_f32 ? 0 : kernel == QUERN_KERNEL_widen_bf16 ? 1 : -1;
+static int is_norm(int32_t kernel) {
+    return kernel == QUERN_KERNEL_layer_norm_f32 || kernel == QUERN_KERNEL_rms_norm_f32;
+}
+
+/* How far a norm's statistics, one number a row, go on with so many elements, in bytes. */
+static int64_t of_rows(const quern_record *record, int64_t elements) {
+    return elements / quern_max(1, record->integers[1]) * 4;
+}
+
+/* How far operand p goes on with so many elements, in bytes. */
+static int64_t distance(const quern_record *record, int p, int64_t elements) {
+    switch (record->kernel) {
+    case QUERN_KERNEL_round_f32:
+        return elements * (p == 0 ? 2 : 4);
+    case QUERN_KERNEL_widen_bf16:
+        return elements * (p == 1 ? 2 : 4);
+    case QUERN_KERNEL_layer_norm_f32: /* out, mean, rstd, x, gamma, beta */
+        return p == 0 || p == 3 ? elements * 4 : p < 3 ? of_rows(record, elements) : 0;
+    case QUERN_KERNEL_rms_norm_f32: /* out, rstd, x, gamma */
+        return p == 0 || p == 2 ? elements * 4 : p == 1 ? of_rows(record, elements) : 0;
+    default:
+        return elements * 4;
+    }
 }
 
 /* Moves all operands on by so many elements. */
 static void advance(quern_record *record, int64_t elements) {
-    const int half = half_operand(record->kernel);
     for (int p = 0; p < (int)(sizeof record->pointers / sizeof *record->pointers); p++) {
         if (record->pointers[p] != NULL) {
-            record->pointers[p] = (char *)record->pointers[p] + elements * (p == half ? 2 : 4);
+            record->pointers[p] = (char *)record->pointers[p] + distance(record, p, elements);
         }
     }
 }
@@ -59,10 +84,16 @@ static void advance(quern_record *record, int64_t elements) {
 int32_t quern_finish(const quern_record *record, int64_t first, int64_t stride, int64_t rows,
                      int64_t columns) {
     const int64_t pieces = columns == stride ? 1 : rows;
+    const int64_t piece_rows = rows / quern_max(1, pieces);
     while (record->flags & QUERN_FUSED) {
         record++;
         quern_record piece = *record;
-        piece.integers[0] = rows * columns / quern_max(1, pieces);
+        piece.flags &= ~QUERN_FUSED;
+        if (is_norm(piece.kernel) && (columns != stride || columns != piece.integers[1])) {
+            return quern_fail(QUERN_BAD_PROGRAM, "kernel %" PRId32 " cannot be fused with parts of rows",
+                              piece.kernel);
+        }
+        piece.integers[0] = is_norm(piece.kernel) ? piece_rows : piece_rows * columns;
         advance(&piece, first);
         for (int64_t i = 0; i < pieces; i++) {
             const int32_t status = run(&piece);

@@ -71,8 +71,23 @@ public interface Op {
     return false;
   }
 
+  /**
+   * Whether each row of the outputs depends on the same row of the first input and on parameters
+   * alone. The first integers of the record are the rows and their channels.
+   */
+  default boolean isRowwise() {
+    return false;
+  }
+
   /** Whether the kernel can have elementwise operations done on parts of its first output. */
   default boolean fusesElementwise() {
+    return fusesRowwise();
+  }
+
+  /**
+   * Whether these parts are whole rows, so that it can have operations on rows done on them, too.
+   */
+  default boolean fusesRowwise() {
     return false;
   }
 

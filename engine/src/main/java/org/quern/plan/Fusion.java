@@ -11,9 +11,10 @@ import org.quern.ir.Value;
 import org.quern.ir.op.Matmul;
 
 /**
- * Which nodes run as one: a product or the backward of a norm, and the elementwise nodes right
- * after it that go on with what it makes. Its kernel has them done block by block, while a block is
- * in the cache, and the workers need not meet in between.
+ * Which nodes run as one: a product, a norm or its backward, or a residual sum, and the elementwise
+ * nodes right after it that go on with what it makes; where it makes whole rows, norms too. Its
+ * kernel has them done block by block, while a block is in the cache, and the workers need not meet
+ * in between.
  *
  * <p>Such a row is like one node to the planner: all its operands are needed from its first node to
  * its last. Only an elementwise node may make its output in the memory of an operand, and only if
@@ -55,11 +56,13 @@ final class Fusion {
   }
 
   /**
-   * Whether a row is better done as one: where the barriers count, as in writing a token, or where
-   * what follows the first node rounds or widens activations: nothing but a way through memory.
+   * Whether a row is better done as one: where the barriers count, as in writing a token, where a
+   * norm follows, or where what follows rounds or widens activations: nothing but ways through
+   * memory.
    */
   private static boolean pays(List<Node> row) {
     return row.getFirst().output(0).shape().rows() <= Matmul.FEW_ROWS
+        || row.stream().skip(1).anyMatch(node -> node.op().isRowwise())
         || row.stream()
             .skip(1)
             .flatMap(node -> Stream.concat(node.inputs().stream(), node.outputs().stream()))
@@ -73,6 +76,12 @@ final class Fusion {
   private static boolean fits(List<Node> nodes, int head, int index) {
     Node node = nodes.get(index);
     Value made = nodes.get(head).output(0);
+    if (node.op().isRowwise() && nodes.get(head).op().fusesRowwise()) {
+      return !node.onUpdate()
+          && node.input(0).shape().last() == made.shape().last()
+          && fits(node.input(0), made)
+          && fits(node.output(0), made);
+    }
     return node.op().isElementwise()
         && !node.onUpdate()
         && node.inputs().stream().allMatch(input -> fits(input, made))

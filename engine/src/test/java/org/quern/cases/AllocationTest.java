@@ -8,6 +8,7 @@ import java.lang.management.ManagementFactory;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.TestFactory;
+import org.quern.Allocations;
 import org.quern.exec.Backend;
 import org.quern.plan.PlanOptions;
 
@@ -43,17 +44,27 @@ class AllocationTest {
         allocated = allocated(threads, run);
         clean = allocated == 0 ? clean + 1 : 0;
       }
-      assertThat(allocated).as("bytes that %d steps allocate once warm", RUNS).isZero();
+      assertThat(allocated)
+          .as(() ->
+              "bytes that "
+                  + RUNS
+                  + " steps allocate once warm: "
+                  + Allocations.of(() -> many(run)))
+          .isZero();
     }
   }
 
   /** Bytes that a hundred steps allocate in these threads. */
   private static long allocated(long[] threads, CaseRun run) {
     long before = sum(threads);
+    many(run);
+    return sum(threads) - before;
+  }
+
+  private static void many(CaseRun run) {
     for (int index = 0; index < RUNS; index++) {
       run.run();
     }
-    return sum(threads) - before;
   }
 
   private static long sum(long[] threads) {

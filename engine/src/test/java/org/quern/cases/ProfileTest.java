@@ -8,6 +8,7 @@ import com.sun.management.ThreadMXBean;
 import java.io.IOException;
 import java.lang.management.ManagementFactory;
 import java.nio.file.Path;
+import java.util.Comparator;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
@@ -300,7 +301,11 @@ class ProfileTest {
     assertThat(seen).hasSize(events);
   }
 
+  /** In the order in which they began, which a file need not keep. */
   private static List<RecordedEvent> named(List<RecordedEvent> events, String name) {
-    return events.stream().filter(event -> event.getEventType().getName().equals(name)).toList();
+    return events.stream()
+        .filter(event -> event.getEventType().getName().equals(name))
+        .sorted(Comparator.comparing(RecordedEvent::getStartTime))
+        .toList();
   }
 }

@@ -14,6 +14,7 @@ import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.quern.Allocations;
 import org.quern.Engine;
 import org.quern.Model;
 import org.quern.TestEngines;
@@ -116,7 +117,9 @@ class DecodeAllocationTest {
         allocated = allocated(threads) - before;
         clean = allocated == 0 ? clean + 1 : 0;
       }
-      assertThat(allocated).as("bytes of %d tokens once warm", TOKENS).isZero();
+      assertThat(allocated)
+          .as(() -> "bytes of " + TOKENS + " tokens once warm: " + Allocations.of(writer::write))
+          .isZero();
       assertThat(writer.engine.backend().memory().allocated()).isEqualTo(slabs);
     }
   }

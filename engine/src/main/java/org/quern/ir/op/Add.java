@@ -8,6 +8,7 @@ import org.quern.ir.Kernel;
 import org.quern.ir.Node;
 import org.quern.ir.Op;
 import org.quern.ir.RecordWriter;
+import org.quern.ir.Shape;
 import org.quern.ir.Value;
 
 /** The sum of two tensors of one shape: {@code y = a + b}, as in a residual connection. */
@@ -35,6 +36,11 @@ public record Add() implements Op {
   }
 
   @Override
+  public boolean fusesRowwise() {
+    return true;
+  }
+
+  @Override
   public int[] inPlace(int output) {
     return new int[] {0, 1};
   }
@@ -44,7 +50,8 @@ public record Add() implements Op {
     record.pointer(node.output(0));
     record.pointer(node.input(0));
     record.pointer(node.input(1));
-    record.integer(node.input(0).shape().elements());
+    Shape shape = node.input(0).shape();
+    record.integers(shape.elements(), shape.last());
   }
 
   @Override

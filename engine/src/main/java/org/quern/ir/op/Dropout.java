@@ -8,6 +8,7 @@ import org.quern.ir.Kernel;
 import org.quern.ir.Node;
 import org.quern.ir.Op;
 import org.quern.ir.RecordWriter;
+import org.quern.ir.Shape;
 import org.quern.ir.Value;
 
 /**
@@ -37,6 +38,11 @@ public record Dropout(float probability, int stream) implements Op {
   }
 
   @Override
+  public boolean fusesRowwise() {
+    return true;
+  }
+
+  @Override
   public int[] inPlace(int output) {
     return new int[] {0};
   }
@@ -45,7 +51,8 @@ public record Dropout(float probability, int stream) implements Op {
   public void lower(Node node, RecordWriter record) {
     record.pointer(node.output(0));
     record.pointer(node.input(0));
-    record.integers(node.input(0).shape().elements(), stream);
+    Shape shape = node.input(0).shape();
+    record.integers(shape.elements(), stream, shape.last());
     record.real(probability);
   }
 

@@ -42,7 +42,12 @@ public record LayerNorm(float epsilon) implements Op {
   }
 
   @Override
-  public boolean fusesElementwise() {
+  public boolean isRowwise() {
+    return true;
+  }
+
+  @Override
+  public boolean fusesRowwise() {
     return true;
   }
 
@@ -103,7 +108,7 @@ public record LayerNorm(float epsilon) implements Op {
     }
 
     @Override
-    public boolean fusesElementwise() {
+    public boolean fusesRowwise() {
       return true;
     }
 

@@ -39,7 +39,12 @@ public record RmsNorm(float epsilon) implements Op {
   }
 
   @Override
-  public boolean fusesElementwise() {
+  public boolean isRowwise() {
+    return true;
+  }
+
+  @Override
+  public boolean fusesRowwise() {
     return true;
   }
 
@@ -96,7 +101,7 @@ public record RmsNorm(float epsilon) implements Op {
     }
 
     @Override
-    public boolean fusesElementwise() {
+    public boolean fusesRowwise() {
       return true;
     }
 
