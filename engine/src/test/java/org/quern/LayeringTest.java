@@ -30,9 +30,9 @@ class LayeringTest {
           Map.entry(room("generate"), rooms("model", "exec", "text")),
           Map.entry(room("train"), rooms("model", "exec", "format", "data")),
           Map.entry(room("model"), rooms("ir")),
-          Map.entry(room("format"), rooms("ir", "memory")),
+          Map.entry(room("format"), rooms("ir", "memory", "json")),
           Map.entry(room("data"), rooms("text", "memory")),
-          Map.entry(room("text"), rooms("memory")),
+          Map.entry(room("text"), rooms("memory", "json")),
           Map.entry(room("exec.nativecpu"), Set.of(room("exec"), room("bindings"))),
           Map.entry(room("exec.vector"), rooms("exec")),
           Map.entry(room("exec"), rooms("profile")),
@@ -40,12 +40,13 @@ class LayeringTest {
           Map.entry(room("plan"), rooms("ir", "memory")),
           Map.entry(room("ir"), Set.of()),
           Map.entry(room("memory"), Set.of()),
+          Map.entry(room("json"), Set.of()),
           Map.entry(room("bindings"), Set.of()));
 
   /** Libraries, by the start of their packages, and the rooms that alone may use them. */
   private static final Map<String, Set<String>> LIBRARIES =
       Map.of(
-          "tools.jackson.", rooms("format", "text", "train"),
+          "tools.jackson.", rooms("json", "format", "text", "train"),
           "ai.djl.", rooms("text"),
           "jdk.incubator.vector", rooms("exec.vector"),
           "jdk.jfr", rooms("profile"));

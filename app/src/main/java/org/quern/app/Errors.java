@@ -7,41 +7,13 @@ import java.io.UncheckedIOException;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.FileSystemException;
 import java.nio.file.NoSuchFileException;
-import picocli.CommandLine;
-import picocli.CommandLine.ParameterException;
 
 /** How errors are told: one sentence, and a stack trace only if asked for. */
 final class Errors {
   private Errors() {}
 
-  static int usage(ParameterException exception, String[] arguments) {
-    CommandLine command = exception.getCommandLine();
-    String message = exception.getMessage();
-    String what = sentence(message == null ? "This is no command that can be run" : message);
-    command
-        .getErr()
-        .println(
-            "quern: "
-                + what.substring(0, what.length() - 1)
-                + "; see '"
-                + command.getCommandSpec().qualifiedName()
-                + " --help'.");
-    command.getErr().flush();
-    return command.getCommandSpec().exitCodeOnInvalidInput();
-  }
-
-  static int failure(Exception exception, CommandLine command, boolean stackTrace) {
-    failure(exception, command.getOut(), command.getErr(), stackTrace);
-    return command.getCommandSpec().exitCodeOnExecutionException();
-  }
-
   static void failure(Exception exception, PrintWriter out, PrintWriter err, boolean stackTrace) {
     tell(exception, describe(exception), out, err, stackTrace);
-  }
-
-  static int heapIsFull(OutOfMemoryError error, CommandLine command, boolean stackTrace) {
-    heapIsFull(error, command.getOut(), command.getErr(), stackTrace);
-    return command.getCommandSpec().exitCodeOnExecutionException();
   }
 
   static void heapIsFull(
@@ -93,7 +65,8 @@ final class Errors {
     };
   }
 
-  private static String sentence(String message) {
+  /** One line with a full stop. */
+  static String sentence(String message) {
     String line = message.strip().replaceAll("\\s*\\R\\s*", " ");
     return line.endsWith(".") ? line : line + ".";
   }

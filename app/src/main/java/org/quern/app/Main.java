@@ -44,32 +44,6 @@ public final class Main implements Runnable {
     spec.commandLine().usage(spec.commandLine().getOut());
   }
 
-  /**
-   * The command line with its conventions: exit codes, and errors of one sentence.
-   *
-   * @param arguments what it will be called with; of commands that they do not name it knows the
-   *     name alone. None for all commands
-   */
-  static CommandLine commandLine(String... arguments) {
-    Main main = new Main();
-    CommandLine commandLine = new CommandLine(main);
-    Subcommands.addTo(commandLine, arguments);
-    // A prompt may begin with @.
-    commandLine.setExpandAtFiles(false);
-    commandLine.setParameterExceptionHandler(Errors::usage);
-    commandLine.setExecutionExceptionHandler(
-        (exception, command, result) -> Errors.failure(exception, command, main.stackTrace));
-    CommandLine.IExecutionStrategy last = new CommandLine.RunLast();
-    commandLine.setExecutionStrategy(result -> {
-      try {
-        return last.execute(result);
-      } catch (OutOfMemoryError e) {
-        return Errors.heapIsFull(e, commandLine, main.stackTrace);
-      }
-    });
-    return commandLine;
-  }
-
   /** Text as UTF-8, whatever the locale: models write all languages. */
   private static PrintWriter writer(FileDescriptor stream) {
     return new PrintWriter(
@@ -82,7 +56,7 @@ public final class Main implements Runnable {
     int code =
         plain.isPresent()
             ? run(plain.get(), out, err)
-            : commandLine(arguments).setOut(out).setErr(err).execute(arguments);
+            : Commands.of(arguments).setOut(out).setErr(err).execute(arguments);
     out.flush();
     err.flush();
     return code;

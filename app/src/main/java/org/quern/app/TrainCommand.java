@@ -141,7 +141,7 @@ final class TrainCommand implements Callable<Integer> {
   private static TrainCommand begun(RunFolder existing) {
     try {
       ParseResult parsed =
-          Main.commandLine("train").parseArgs(existing.arguments().toArray(new String[0]));
+          Commands.of("train").parseArgs(existing.arguments().toArray(new String[0]));
       Optional<Object> command =
           Optional.ofNullable(parsed.subcommand()).map(sub -> sub.commandSpec().userObject());
       if (command.isPresent() && command.get() instanceof TrainCommand train) {

@@ -72,7 +72,7 @@ final class HelpTest {
   @Test
   void optionsOfTheSameNameMeanTheSame() {
     Map<String, String> meaning = new LinkedHashMap<>();
-    for (CommandLine command : Main.commandLine().getSubcommands().values()) {
+    for (CommandLine command : Commands.of().getSubcommands().values()) {
       for (OptionSpec option : command.getCommandSpec().options()) {
         if (option.longestName().matches("--(backend|max-isa|threads|memory|stacktrace)")) {
           String description = String.join(" ", option.description());

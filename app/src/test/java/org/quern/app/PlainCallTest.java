@@ -16,7 +16,7 @@ final class PlainCallTest {
   private static final Set<String> LEFT = Set.of("--stop", "--memory");
 
   private static GenerateCommand read(String... arguments) {
-    CommandLine.ParseResult result = Main.commandLine(arguments).parseArgs(arguments);
+    CommandLine.ParseResult result = Commands.of(arguments).parseArgs(arguments);
     return (GenerateCommand) result.subcommand().commandSpec().userObject();
   }
 
@@ -48,7 +48,7 @@ final class PlainCallTest {
 
   @Test
   void everyOptionOfOneValueIsKnown() {
-    CommandLine generate = Main.commandLine("generate").getSubcommands().get("generate");
+    CommandLine generate = Commands.of("generate").getSubcommands().get("generate");
     List<String> names =
         generate.getCommandSpec().options().stream()
             .filter(option -> option.arity().max() > 0)

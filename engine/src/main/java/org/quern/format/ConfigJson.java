@@ -14,8 +14,9 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
+import org.quern.json.JsonTree;
 import tools.jackson.core.JacksonException;
-import tools.jackson.databind.DeserializationFeature;
+import tools.jackson.core.ObjectReadContext;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.SerializationFeature;
 import tools.jackson.databind.json.JsonMapper;
@@ -27,13 +28,6 @@ import tools.jackson.databind.json.JsonMapper;
  */
 public final class ConfigJson {
   private static final long LONGEST = 16 << 20;
-
-  private static final JsonMapper READER =
-      JsonMapper.builder(Json.DOCUMENTS)
-          .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
-          .build();
-  private static final JsonMapper WRITER =
-      JsonMapper.builder().enable(SerializationFeature.INDENT_OUTPUT).build();
 
   private final Path file;
   private final String prefix;
@@ -66,7 +60,7 @@ public final class ConfigJson {
 
   private static ConfigJson parse(Path file, Reader reader) {
     try {
-      JsonNode root = READER.readTree(reader);
+      JsonNode root = JsonTree.read(Json.DOCUMENTS.createParser(ObjectReadContext.empty(), reader));
       if (!root.isObject()) {
         throw new FormatException(file + " is not a JSON object; export the model again.");
       }
@@ -97,7 +91,10 @@ public final class ConfigJson {
   }
 
   static byte[] toBytes(Map<String, ?> object) {
-    return WRITER.writeValueAsBytes(object);
+    return JsonMapper.builder()
+        .enable(SerializationFeature.INDENT_OUTPUT)
+        .build()
+        .writeValueAsBytes(object);
   }
 
   /** The file this comes from. */
@@ -138,14 +135,14 @@ public final class ConfigJson {
 
   /** An integer from {@code least} to {@code most}, both included, that must be there. */
   public int requireInt(String key, int least, int most) {
-    String expected = "an integer from %d to %d".formatted(least, most);
+    String expected = "an integer from " + least + " to " + most;
     JsonNode value = require(key, expected);
     return toInt(key, value, least, most, expected);
   }
 
   /** A long integer from {@code least} to {@code most}, both included, that must be there. */
   public long requireLong(String key, long least, long most) {
-    String expected = "an integer from %d to %d".formatted(least, most);
+    String expected = "an integer from " + least + " to " + most;
     JsonNode value = require(key, expected);
     if (!value.isIntegralNumber() || !value.canConvertToLong()) {
       throw mismatch(key, expected);
@@ -170,7 +167,7 @@ public final class ConfigJson {
     if (!has(key)) {
       return List.of();
     }
-    String expected = "integers from %d to %d".formatted(least, most);
+    String expected = "integers from " + least + " to " + most;
     JsonNode value = node.path(key);
     List<Integer> numbers = new ArrayList<>();
     if (value.isArray()) {
@@ -196,7 +193,7 @@ public final class ConfigJson {
 
   /** A finite number from {@code least} to {@code most} that must be there. */
   public double requireDouble(String key, double least, double most) {
-    String expected = "a number from %s to %s".formatted(least, most);
+    String expected = "a number from " + least + " to " + most;
     JsonNode value = require(key, expected);
     double number = value.isNumber() ? value.asDouble(Double.NaN) : Double.NaN;
     if (!Double.isFinite(number) || number < least || number > most) {
@@ -221,7 +218,7 @@ public final class ConfigJson {
     for (JsonNode element : node.path(key)) {
       double number = element.isNumber() ? element.asDouble() : Double.NaN;
       if (!Double.isFinite(number) || number < least || number > most) {
-        throw mismatch(key, "numbers from %s to %s".formatted(least, most));
+        throw mismatch(key, "numbers from " + least + " to " + most);
       }
       numbers.add(number);
     }

@@ -11,7 +11,7 @@ import java.util.OptionalInt;
 import java.util.Set;
 import tools.jackson.core.JacksonException;
 import tools.jackson.databind.JsonNode;
-import tools.jackson.databind.json.JsonMapper;
+import tools.jackson.databind.node.MissingNode;
 
 /**
  * Reads a {@code tokenizer.json} of GPT-2's form without making objects of its hundred thousand
@@ -184,8 +184,7 @@ final class PlainBpeFile {
   }
 
   private Optional<Tokenizer> tokenizer(Optional<byte[]> config) {
-    JsonMapper json = TokenizerFolder.json();
-    JsonNode root = json.readTree(rest.toByteArray());
+    JsonNode root = TokenizerFolder.read(rest.toByteArray());
     if (!OwnTokenizers.isGpt2(root)) {
       return Optional.empty();
     }
@@ -206,7 +205,7 @@ final class PlainBpeFile {
             Arrays.copyOf(lefts, mergeCount),
             Arrays.copyOf(rights, mergeCount),
             Arrays.copyOf(results, mergeCount));
-    JsonNode settings = config.isEmpty() ? json.nullNode() : json.readTree(config.get());
+    JsonNode settings = config.map(TokenizerFolder::read).orElse(MissingNode.getInstance());
     Optional<OptionalInt> begin = named(settings.path("bos_token"), added);
     Optional<OptionalInt> end = named(settings.path("eos_token"), added);
     if (begin.isEmpty() || end.isEmpty() || vocabulary.table().size() < mergeCount) {

@@ -44,7 +44,7 @@ record TokenizerDefinition(JsonNode root, List<String> tokens, List<AddedToken> 
   static TokenizerDefinition of(byte[] content, String name) {
     JsonNode root;
     try {
-      root = TokenizerFolder.json().readTree(content);
+      root = TokenizerFolder.read(content);
     } catch (JacksonException e) {
       TokenStreamLocation location = e.getLocation();
       String reason = String.valueOf(e.getOriginalMessage());

@@ -10,7 +10,11 @@ import java.nio.file.StandardOpenOption;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.OptionalInt;
+import org.quern.json.JsonTree;
+import tools.jackson.core.ObjectReadContext;
 import tools.jackson.core.StreamReadFeature;
+import tools.jackson.core.json.JsonFactory;
+import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.SerializationFeature;
 import tools.jackson.databind.json.JsonMapper;
 import tools.jackson.databind.node.ArrayNode;
@@ -23,12 +27,16 @@ final class TokenizerFolder {
 
   private TokenizerFolder() {}
 
-  /** A reader and writer that refuses duplicate keys and anything after the document. */
+  /** Writes. */
   static JsonMapper json() {
-    return JsonMapper.builder()
-        .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
-        .enable(SerializationFeature.INDENT_OUTPUT)
-        .build();
+    return JsonMapper.builder().enable(SerializationFeature.INDENT_OUTPUT).build();
+  }
+
+  /** Reads one of the two; a key that comes twice is refused, and anything after the document. */
+  static JsonNode read(byte[] content) {
+    JsonFactory json =
+        JsonFactory.builder().enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION).build();
+    return JsonTree.read(json.createParser(ObjectReadContext.empty(), content));
   }
 
   /**

@@ -61,7 +61,7 @@ public final class Tokenizers {
       }
       JsonNode root;
       try {
-        root = TokenizerFolder.json().readTree(files.config().get());
+        root = TokenizerFolder.read(files.config().get());
       } catch (JacksonException e) {
         throw new TokenizerException(
             files.configFile() + " is not valid JSON; fetch or write it again, or delete it.", e);
