@@ -243,9 +243,20 @@ static void check_refusal(void) {
     check_kernel_refuses("column_sum_f32", QUERN_KERNEL_matmul_f32, of.records, QUERN_BAD_PROGRAM,
                          "cannot be fused");
     of.count = 1;
-    append_norm(&of, record->pointers[0], 2, 1);
-    check_kernel_refuses("a norm of other rows", QUERN_KERNEL_matmul_f32, of.records, QUERN_BAD_PROGRAM,
+    append_norm(&of, record->pointers[0], 4, 1);
+    check_kernel_refuses("a norm after a product", QUERN_KERNEL_matmul_f32, of.records, QUERN_BAD_PROGRAM,
                          "parts of rows");
+    for (int channels = -1; channels <= 24; channels += 5) {
+        row sum = {.elements = 12};
+        float *x = append_add(&sum, check_random(12, 1));
+        sum.records[0].integers[1] = channels;
+        append_norm(&sum, x, 4, 1);
+        if (channels == 4) {
+            sum.records[1].integers[1] = 3;
+        }
+        check_kernel_refuses("a norm of other rows", QUERN_KERNEL_add_f32, sum.records, QUERN_BAD_PROGRAM,
+                             channels == 4 ? "parts of rows" : "are no rows of");
+    }
     check_free(0);
 }
 

@@ -14,6 +14,7 @@ QUERN_INLINE void drop_range(const quern_record *record, quern_range own) {
     quern_random random = quern_random_of(record->step, record->integers[1]);
     vfloat probability = v_splat(record->floats[0]);
     vfloat scale = v_splat(1.0f / (1.0f - record->floats[0]));
+    /* Groups of random numbers begin at multiples of four. */
     for (int64_t start = own.first & ~3; start < own.last; start += QUERN_RANDOM_GROUP) {
         float numbers[QUERN_RANDOM_GROUP];
         quern_random_group(&random, (uint64_t)start, numbers);

@@ -5,8 +5,11 @@
 #ifndef QUERN_ELEMENTS_H
 #define QUERN_ELEMENTS_H
 
+#include "error.h"
 #include "kernels/fused.h"
 #include "simd/simd.h"
+
+#include <inttypes.h>
 
 QUERN_INLINE vfloat load_up_to(const float *p, int64_t count) {
     return count == QUERN_LANES ? v_load(p) : v_load_first(p, count);
@@ -34,8 +37,8 @@ QUERN_INLINE void store_bf16_up_to(uint16_t *p, vfloat x, int64_t count) {
 #define SHARE_MULTIPLE 16
 
 /*
- * Has the worker's share of a record's elements done, their number its first integer: in one go, or
- * where the record is fused row by row of `channels`, each block finished as soon as it is there.
+ * Has the worker's share of a record's elements done, whose number is its first integer: in one go, or,
+ * where the record is fused, row by row of `channels`, each block finished as soon as it is there.
  */
 QUERN_INLINE int32_t quern_elements(const quern_record *record, int64_t channels,
                                     void (*range)(const quern_record *, quern_range), int32_t part,
@@ -45,7 +48,10 @@ QUERN_INLINE int32_t quern_elements(const quern_record *record, int64_t channels
         range(record, quern_share(n, SHARE_MULTIPLE, part, parts));
         return QUERN_OK;
     }
-    const quern_range rows = quern_share(n / quern_max(1, channels), 1, part, parts);
+    if (channels < 1 || n % channels != 0) {
+        return quern_fail(QUERN_BAD_PROGRAM, "%" PRId64 " elements are no rows of %" PRId64, n, channels);
+    }
+    const quern_range rows = quern_share(n / channels, 1, part, parts);
     for (int64_t r = rows.first; r < rows.last; r++) {
         range(record, (quern_range){r * channels, (r + 1) * channels});
         const int32_t status = quern_finish_rows(record, rows, r, channels);

@@ -85,11 +85,12 @@ int32_t quern_finish(const quern_record *record, int64_t first, int64_t stride, 
                      int64_t columns) {
     const int64_t pieces = columns == stride ? 1 : rows;
     const int64_t piece_rows = rows / quern_max(1, pieces);
+    const int is_product = record->kernel == QUERN_KERNEL_matmul_f32 || record->kernel == QUERN_KERNEL_matmul_bf16;
     while (record->flags & QUERN_FUSED) {
         record++;
         quern_record piece = *record;
         piece.flags &= ~QUERN_FUSED;
-        if (is_norm(piece.kernel) && (columns != stride || columns != piece.integers[1])) {
+        if (is_norm(piece.kernel) && (is_product || columns != piece.integers[1])) {
             return quern_fail(QUERN_BAD_PROGRAM, "kernel %" PRId32 " cannot be fused with parts of rows",
                               piece.kernel);
         }

@@ -6,9 +6,9 @@ import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.RunLast;
 
 /**
- * The command line with its conventions: exit codes, and errors of one sentence. All that is
- * Picocli's stands here and in the commands' annotations, so that a start without it ({@link
- * PlainCall}) loads nothing of it.
+ * The command line with its conventions: exit codes, and errors of one sentence. Apart from {@link
+ * Main}, which Java could not verify without loading Picocli if this stood there: a start without
+ * it ({@link PlainCall}) does not open its jar.
  */
 final class Commands {
   private Commands() {}

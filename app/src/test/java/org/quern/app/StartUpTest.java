@@ -13,8 +13,8 @@ import picocli.CommandLine;
 /** What makes starts quick leaves commands as they are. */
 final class StartUpTest {
   @Test
-  void itsModelCanBeWrittenWithWithoutPicocli(@TempDir Path folder) {
-    StartUp.main(new String[] {folder.resolve("model").toString()});
+  void aPlainCallWritesWithTheTinyModel(@TempDir Path folder) {
+    TinyModel.main(new String[] {folder.resolve("model").toString()});
     String[] call = {"generate", folder.resolve("model").toString(), "The mill"};
     assertThat(PlainCall.read(call)).isPresent();
     StringWriter out = new StringWriter();

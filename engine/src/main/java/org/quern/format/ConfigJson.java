@@ -91,6 +91,7 @@ public final class ConfigJson {
   }
 
   static byte[] toBytes(Map<String, ?> object) {
+    // Made here, so that who only reads sets none up.
     return JsonMapper.builder()
         .enable(SerializationFeature.INDENT_OUTPUT)
         .build()

@@ -1,5 +1,6 @@
 package org.quern.ir;
 
+import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.HashSet;
@@ -9,6 +10,8 @@ import java.util.Map;
 import java.util.Set;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
+import java.util.stream.Stream;
+import java.util.zip.CRC32C;
 
 /**
  * Operations in the order in which they run, and the values between them. Built once for a
@@ -331,6 +334,28 @@ public final class Graph {
       bytes += cost.bytes();
     }
     return new Cost(flops, bytes);
+  }
+
+  /**
+   * A number that two graphs share only if they do the same operations on the same shapes, in the
+   * same order. However they are planned, it is the same.
+   */
+  public long fingerprint() {
+    CRC32C crc = new CRC32C();
+    for (Node node : nodes) {
+      StringBuilder text = new StringBuilder().append(node.op()).append(node.onUpdate());
+      Stream.concat(node.inputs().stream(), node.outputs().stream())
+          .forEach(value ->
+              text.append(' ')
+                  .append(value.id())
+                  .append(value.dtype())
+                  .append(value.region())
+                  .append('+')
+                  .append(value.offset())
+                  .append(value.shape()));
+      crc.update(text.toString().getBytes(StandardCharsets.UTF_8));
+    }
+    return crc.getValue() << 32 | nodes.size();
   }
 
   /** Makes the nodes appended from now on run only in steps that update the parameters. */

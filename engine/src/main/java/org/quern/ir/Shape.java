@@ -39,9 +39,9 @@ public final class Shape {
     return dimensions[index < 0 ? index + dimensions.length : index];
   }
 
-  /** The size of the innermost dimension: the length of a row. */
+  /** The size of the innermost dimension: the length of a row. That of a scalar is 1. */
   public int last() {
-    return dimension(-1);
+    return rank() == 0 ? 1 : dimension(-1);
   }
 
   /** The number of rows: the product of all sizes but the innermost. */

@@ -33,7 +33,7 @@ public final class JsonTree {
       }
       JsonNode root = node(parser, first);
       if (parser.nextToken() != null) {
-        throw new StreamReadException(parser, "there is something after its end");
+        throw new StreamReadException(parser, "there is something after the end of the document");
       }
       return root;
     }

@@ -1,2 +1,2 @@
-/** JSON as a tree, for files of every kind. */
+/** JSON as a tree: configurations and tokenizers. */
 package org.quern.json;

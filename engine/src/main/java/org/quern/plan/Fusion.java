@@ -2,6 +2,7 @@ package org.quern.plan;
 
 import java.util.Arrays;
 import java.util.List;
+import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.quern.ir.DType;
 import org.quern.ir.Graph;
@@ -11,14 +12,14 @@ import org.quern.ir.Value;
 import org.quern.ir.op.Matmul;
 
 /**
- * Which nodes run as one: a product, a norm or its backward, or a residual sum, and the elementwise
- * nodes right after it that go on with what it makes; where it makes whole rows, norms too. Its
- * kernel has them done block by block, while a block is in the cache, and the workers need not meet
- * in between.
+ * Which nodes run as one: a product, a norm or its backward, dropout or a residual sum, and the
+ * elementwise nodes right after it that go on with what it makes; where it makes whole rows, norms
+ * too. Its kernel has them done block by block, while a block is in the cache, and the workers need
+ * not meet in between.
  *
  * <p>Such a row is like one node to the planner: all its operands are needed from its first node to
- * its last. Only an elementwise node may make its output in the memory of an operand, and only if
- * the first node does not read that.
+ * its last. A node after the first may make its output in the memory of an operand only if the
+ * first node does not read that, or reads no more of it than what it makes.
  */
 final class Fusion {
   private final int[] first;
@@ -121,14 +122,19 @@ final class Fusion {
 
   /**
    * Whether {@code node} may make an output where {@code operand} is, given that it may by itself:
-   * not where the first of its row reads the same memory.
+   * not where the first of its row reads the same memory, unless that, too, could write there: it
+   * has then read what is overwritten.
    */
   boolean mayWrite(Graph graph, Node node, Value operand, Liveness liveness) {
-    int head = first[node.id()];
-    return head == node.id()
-        || graph.nodes().get(head).inputs().stream()
-            .filter(input -> !input.isNone())
-            .noneMatch(input -> liveness.owner(input.id()) == liveness.owner(operand.id()));
+    if (first[node.id()] == node.id()) {
+      return true;
+    }
+    Node head = graph.nodes().get(first[node.id()]);
+    int[] overwritable = head.op().inPlace(0);
+    return IntStream.range(0, head.inputs().size())
+        .filter(index -> !head.input(index).isNone())
+        .filter(index -> Arrays.stream(overwritable).noneMatch(allowed -> allowed == index))
+        .noneMatch(index -> liveness.owner(head.input(index).id()) == liveness.owner(operand.id()));
   }
 
   /** Whether the record of {@code node} is fused with the one after it. */

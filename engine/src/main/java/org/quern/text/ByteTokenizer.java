@@ -72,13 +72,13 @@ public final class ByteTokenizer implements Tokenizer {
 
   @Override
   public void save(Path folder) {
-    JsonMapper json = TokenizerFolder.json();
+    JsonMapper json = TokenizerFolder.writer();
     TokenizerFolder.write(folder, definition(json), TokenizerFolder.config(json, this));
   }
 
   @Override
   public long fingerprint() {
-    return TokenizerFolder.fingerprint(definition(TokenizerFolder.json()));
+    return TokenizerFolder.fingerprint(definition(TokenizerFolder.writer()));
   }
 
   @Override

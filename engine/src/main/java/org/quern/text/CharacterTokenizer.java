@@ -139,13 +139,13 @@ public final class CharacterTokenizer implements Tokenizer {
 
   @Override
   public void save(Path folder) {
-    JsonMapper json = TokenizerFolder.json();
+    JsonMapper json = TokenizerFolder.writer();
     TokenizerFolder.write(folder, definition(json), TokenizerFolder.config(json, this));
   }
 
   @Override
   public long fingerprint() {
-    return TokenizerFolder.fingerprint(definition(TokenizerFolder.json()));
+    return TokenizerFolder.fingerprint(definition(TokenizerFolder.writer()));
   }
 
   @Override

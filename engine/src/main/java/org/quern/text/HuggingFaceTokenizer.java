@@ -127,7 +127,7 @@ public final class HuggingFaceTokenizer implements Tokenizer {
   /** Writes the files as they were read. */
   @Override
   public void save(Path folder) {
-    JsonMapper json = TokenizerFolder.json();
+    JsonMapper json = TokenizerFolder.writer();
     TokenizerFolder.write(
         folder,
         source.content(),

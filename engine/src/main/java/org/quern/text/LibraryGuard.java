@@ -41,7 +41,7 @@ final class LibraryGuard {
     ObjectNode copy = object.deepCopy();
     copy.putNull("truncation");
     copy.putNull("padding");
-    return TokenizerFolder.json().writeValueAsBytes(copy);
+    return TokenizerFolder.writer().writeValueAsBytes(copy);
   }
 
   private void part(JsonNode part) {

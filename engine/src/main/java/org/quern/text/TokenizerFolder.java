@@ -27,12 +27,14 @@ final class TokenizerFolder {
 
   private TokenizerFolder() {}
 
-  /** Writes. */
-  static JsonMapper json() {
+  /** Writes indented JSON. */
+  static JsonMapper writer() {
     return JsonMapper.builder().enable(SerializationFeature.INDENT_OUTPUT).build();
   }
 
-  /** Reads one of the two; a key that comes twice is refused, and anything after the document. */
+  /**
+   * Reads one of the two files; a key that comes twice is refused, and anything after the document.
+   */
   static JsonNode read(byte[] content) {
     JsonFactory json =
         JsonFactory.builder().enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION).build();

@@ -111,9 +111,7 @@ public final class Trainer implements AutoCloseable {
       store = options.folder().map(this::store).orElse(null);
       data = store == null ? "" : fingerprint();
       planFingerprint =
-          store == null
-              ? 0
-              : TrainingProgram.canonicalPlan(architecture, source, options).fingerprint();
+          store == null ? 0 : TrainingProgram.fingerprint(architecture, source, options);
     } catch (RuntimeException e) {
       close();
       throw e;

@@ -7,6 +7,7 @@ import org.quern.exec.Backend;
 import org.quern.exec.Executable;
 import org.quern.exec.LinkedMemory;
 import org.quern.exec.StepBlock;
+import org.quern.ir.Graph;
 import org.quern.ir.Update;
 import org.quern.memory.Slab;
 import org.quern.memory.SlabAllocator;
@@ -52,16 +53,15 @@ final class TrainingProgram implements AutoCloseable {
     }
   }
 
-  /** The plan that tells programs apart: it does not depend on how the memory is used. */
-  static Plan canonicalPlan(
+  /** What tells trainings apart, however their memory is planned and used. */
+  static long fingerprint(
       CausalLanguageModel architecture, BatchSource source, TrainingOptions options) {
-    return plan(architecture, source, options.optimizer().keepingGradients());
+    return graph(architecture, source, options.optimizer().keepingGradients()).fingerprint();
   }
 
-  static Plan plan(CausalLanguageModel architecture, BatchSource source, Update update) {
+  static Graph graph(CausalLanguageModel architecture, BatchSource source, Update update) {
     checkContext(architecture, source.time());
-    return Plan.of(
-        LanguageModelGraphs.training(architecture, source.batch(), source.time(), update));
+    return LanguageModelGraphs.training(architecture, source.batch(), source.time(), update);
   }
 
   static void checkContext(CausalLanguageModel architecture, int time) {

@@ -29,6 +29,7 @@ final class ElementwiseCases {
       rows.add(add(size, "normal", Fill.normal(1)));
       rows.add(dropout(size, 0.1f));
     }
+    rows.add(addScalars());
     rows.add(add(67, "integers", Fill.integers(-9, 9)).exact());
     rows.add(add(67, "denormals", Fill.denormals()).exact());
     rows.add(add(66, "1e4", Fill.uniform(-1e4, 1e4)));
@@ -53,6 +54,14 @@ final class ElementwiseCases {
             Fill.cycle(Double.NEGATIVE_INFINITY, Double.NaN, Float.MAX_VALUE, 0x1.fep127, -0.0)));
     rows.add(speed());
     return rows;
+  }
+
+  /** Scalars, which have no dimensions. */
+  private static OperationCase addScalars() {
+    return OperationCase.of("Add scalars")
+        .input("a", Fill.normal(1))
+        .input("b", Fill.normal(1))
+        .body((g, o) -> Add.apply(g, o.get("a"), o.get("b")));
   }
 
   private static OperationCase add(int size, String what, Fill fill) {

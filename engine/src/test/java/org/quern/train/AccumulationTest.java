@@ -91,7 +91,9 @@ class AccumulationTest {
     try (TrainingFixture fixture = TrainingFixture.open(backend, config)) {
       float[] before = fixture.weights();
       Plan plan =
-          TrainingProgram.plan(fixture.model.architecture(), new Ragged(batch), options.update());
+          Plan.of(
+              TrainingProgram.graph(
+                  fixture.model.architecture(), new Ragged(batch), options.update()));
       float[] gradients;
       float loss;
       try (TrainingProgram program =

@@ -41,7 +41,7 @@ class FoldedGradientsTest {
   private static Outcome train(String backend, ModelConfig config, Update update) {
     try (TrainingFixture fixture = TrainingFixture.open(backend, config, 2)) {
       BatchSource source = TrainingFixture.batches();
-      Plan plan = TrainingProgram.plan(fixture.model.architecture(), source, update);
+      Plan plan = Plan.of(TrainingProgram.graph(fixture.model.architecture(), source, update));
       List<Float> losses = new ArrayList<>();
       List<Float> norms = new ArrayList<>();
       try (TrainingProgram program =
@@ -78,8 +78,8 @@ class FoldedGradientsTest {
   void thePlanHoldsFewOfThemAtOnce() {
     CausalLanguageModel model = CausalLanguageModel.of(Gpt2Config.of(64, 16, 64, 8, 4));
     BatchSource source = TrainingFixture.batches();
-    Plan kept = TrainingProgram.plan(model, source, ADAMW.keepingGradients());
-    Plan folded = TrainingProgram.plan(model, source, ADAMW.foldingGradients());
+    Plan kept = Plan.of(TrainingProgram.graph(model, source, ADAMW.keepingGradients()));
+    Plan folded = Plan.of(TrainingProgram.graph(model, source, ADAMW.foldingGradients()));
     assertThat(kept.graph().values()).extracting(Value::region).contains(Region.GRADIENTS);
     assertThat(folded.graph().values()).extracting(Value::region).doesNotContain(Region.GRADIENTS);
     long all = model.layout().elements() * Float.BYTES;

@@ -78,7 +78,9 @@ class SgdTest {
       float rate,
       float maxNorm) {
     Plan plan =
-        TrainingProgram.plan(fixture.model.architecture(), source, optimizer.keepingGradients());
+        Plan.of(
+            TrainingProgram.graph(
+                fixture.model.architecture(), source, optimizer.keepingGradients()));
     LinkedMemory memory = LinkedMemory.of(fixture.model.memory());
     try (TrainingProgram program =
         new TrainingProgram(fixture.engine.backend(), plan, memory, source, 1)) {

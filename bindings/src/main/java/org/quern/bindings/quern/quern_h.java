@@ -597,13 +597,14 @@ public final class quern_h {
   }
 
   /**
-   * {@code enum quern_flag}: The next record is elementwise and reads what this one makes: a walker
-   * may do both together, block by block, as quern_run does. One that does record after record lets
-   * the workers meet in between; QUERN_BARRIER is set for it. First of such a row may be
-   * matmul_f32, matmul_bf16 or a norm or its backward; after it activation_f32,
+   * {@code enum quern_flag}: The next record goes on with what this one makes: a walker may do both
+   * together, block by block, as quern_run does. One that does record after record lets the workers
+   * meet in between; QUERN_BARRIER is set for it. First of such a row may be matmul_f32,
+   * matmul_bf16, add_f32, dropout_f32 or a norm or its backward; after it activation_f32,
    * gated_activation_f32, their backwards, add_f32, round_f32 and widen_bf16, all of whose operands
    * have as many elements as what the first makes (the norms' out and dx), and which write nothing
-   * that the first one reads.
+   * that the first one reads beyond the same elements. Where the first is no product,
+   * layer_norm_f32 and rms_norm_f32 may follow, too, on rows as long as its.
    */
   public static int QUERN_FUSED() {
     return 8;

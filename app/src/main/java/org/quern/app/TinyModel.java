@@ -8,15 +8,15 @@ import org.quern.text.BpeTrainer;
 import org.quern.text.Tokenizer;
 
 /**
- * Makes a tiny model. The script {@code quern} then has it written with once, by a Java that keeps
- * the classes that this loads in an ahead-of-time cache; those of making a model are not among
- * them, since all that is in a cache is loaded at every start.
+ * Makes a tiny model, for the script {@code quern}: it has {@code generate} write with it once, and
+ * Java keep the classes that this loads. All that is in such a cache is loaded at every start, so
+ * what makes a model must not be; hence a program of its own.
  */
-public final class StartUp {
+public final class TinyModel {
   private static final String TEXT = "The mill turns and grinds the corn so fine.\n";
   private static final int TOKENS = 300;
 
-  private StartUp() {}
+  private TinyModel() {}
 
   /** Makes the model in the folder given. */
   public static void main(String[] arguments) {
