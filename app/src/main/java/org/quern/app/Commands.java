@@ -6,9 +6,9 @@ import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.RunLast;
 
 /**
- * The command line with its conventions: exit codes, and errors of one sentence. Apart from {@link
- * Main}, which Java could not verify without loading Picocli if this stood there: a start without
- * it ({@link PlainCall}) does not open its jar.
+ * The command line with its conventions: exit codes, and errors of one sentence. It does not stand
+ * in {@link Main}, which Java could then not verify without Picocli's classes: a start that needs
+ * none of them ({@link PlainCall}) does not open its jar.
  */
 final class Commands {
   private Commands() {}

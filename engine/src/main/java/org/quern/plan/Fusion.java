@@ -63,11 +63,12 @@ final class Fusion {
    */
   private static boolean pays(List<Node> row) {
     return row.getFirst().output(0).shape().rows() <= Matmul.FEW_ROWS
-        || row.stream().skip(1).anyMatch(node -> node.op().isRowwise())
-        || row.stream()
-            .skip(1)
-            .flatMap(node -> Stream.concat(node.inputs().stream(), node.outputs().stream()))
-            .anyMatch(value -> value.dtype() == DType.BF16 && value.region() == Region.ACTIVATIONS);
+        || row.stream().skip(1).anyMatch(node -> node.op().isRowwise() || roundsOrWidens(node));
+  }
+
+  private static boolean roundsOrWidens(Node node) {
+    return Stream.concat(node.inputs().stream(), node.outputs().stream())
+        .anyMatch(value -> value.dtype() == DType.BF16 && value.region() == Region.ACTIVATIONS);
   }
 
   private static boolean leads(Node node) {
@@ -77,14 +78,15 @@ final class Fusion {
   private static boolean fits(List<Node> nodes, int head, int index) {
     Node node = nodes.get(index);
     Value made = nodes.get(head).output(0);
+    if (node.onUpdate()) {
+      return false;
+    }
     if (node.op().isRowwise() && nodes.get(head).op().fusesRowwise()) {
-      return !node.onUpdate()
-          && node.input(0).shape().last() == made.shape().last()
+      return node.input(0).shape().last() == made.shape().last()
           && fits(node.input(0), made)
           && fits(node.output(0), made);
     }
     return node.op().isElementwise()
-        && !node.onUpdate()
         && node.inputs().stream().allMatch(input -> fits(input, made))
         && node.outputs().stream().allMatch(output -> fits(output, made));
   }
