@@ -1,7 +1,9 @@
 package org.quern.exec.vector;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
 
+import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -148,7 +150,7 @@ final class KernelRig implements AutoCloseable {
     for (long[] operand : operands) {
       byte[] bytes = new byte[(int) operand[1]];
       for (int i = 0; i < bytes.length; i++) {
-        bytes[i] = Memory.ALL.get(java.lang.foreign.ValueLayout.JAVA_BYTE, operand[0] + i);
+        bytes[i] = Memory.ALL.get(ValueLayout.JAVA_BYTE, operand[0] + i);
       }
       contents.add(bytes);
     }
@@ -160,7 +162,7 @@ final class KernelRig implements AutoCloseable {
       byte[] bytes = contents.get(i);
       long address = operands.get(i)[0];
       for (int j = 0; j < bytes.length; j++) {
-        Memory.ALL.set(java.lang.foreign.ValueLayout.JAVA_BYTE, address + j, bytes[j]);
+        Memory.ALL.set(ValueLayout.JAVA_BYTE, address + j, bytes[j]);
       }
     }
   }
@@ -181,9 +183,17 @@ final class KernelRig implements AutoCloseable {
       } else if (Math.abs(actual - expected[i]) > relative * largest || Float.isNaN(actual)) {
         assertThat((double) actual)
             .as("%s[%d] of %d", what, i, expected.length)
-            .isCloseTo(expected[i], org.assertj.core.data.Offset.offset(relative * largest));
+            .isCloseTo(expected[i], within(relative * largest));
       }
     }
+  }
+
+  static double[] doubles(float[] values) {
+    double[] result = new double[values.length];
+    for (int i = 0; i < values.length; i++) {
+      result[i] = values[i];
+    }
+    return result;
   }
 
   @Override
