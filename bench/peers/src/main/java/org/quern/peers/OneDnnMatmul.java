@@ -81,13 +81,20 @@ final class OneDnnMatmul implements Product.Multiplier {
   public static void main(String[] arguments) throws IOException {
     Options options = new Options(arguments);
     dnnl_version_t version = dnnl.dnnl_version();
-    List<String> members = new ArrayList<>();
-    members.add(
-        Measure.member(
-            "peer", "oneDNN " + version.major() + "." + version.minor() + "." + version.patch()));
+    String peer = "oneDNN " + version.major() + "." + version.minor() + "." + version.patch();
     boolean half = options.text("precision").equals("bf16");
-    members.addAll(
-        Product.measure(options.text("shapes"), product -> new OneDnnMatmul(product, half)));
+    List<String> members = new ArrayList<>();
+    members.add(Measure.member("peer", peer));
+    try {
+      members.addAll(
+          Product.measure(options.text("shapes"), product -> new OneDnnMatmul(product, half)));
+    } catch (RuntimeException refused) {
+      // It has BF16 only where the CPU has instructions for it, and says so when asked for a product.
+      System.err.printf(
+          "%s has no matmul in %s for this CPU: %s%n",
+          peer, options.text("precision"), refused.getMessage());
+      System.exit(1);
+    }
     Measure.print(members);
   }
 }
