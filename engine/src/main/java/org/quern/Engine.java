@@ -9,7 +9,9 @@ import java.util.Set;
 import org.quern.exec.Backend;
 import org.quern.exec.CpuBackend;
 import org.quern.exec.ModelMemory;
+import org.quern.exec.WeightSource;
 import org.quern.ir.ParameterLayout;
+import org.quern.ir.Precision;
 import org.quern.memory.AvailableMemory;
 import org.quern.memory.SlabAllocator;
 import org.quern.model.CausalLanguageModel;
@@ -138,18 +140,35 @@ public final class Engine implements AutoCloseable {
   private Model load(ModelFolder source) {
     CausalLanguageModel architecture = CausalLanguageModel.of(source.config());
     ParameterLayout layout = architecture.layout();
-    ModelMemory memory =
-        backend.allocate(source.folder().toString(), layout, source.weights(layout));
+    ModelMemory memory = weights(source, layout);
     try {
-      if (!mapWeights) {
-        memory.copyWeights();
-      }
       return register(
           new Model(this, architecture, memory, source.tokenizer(), true, source.endOfText()));
     } catch (RuntimeException e) {
       memory.close();
       throw e;
     }
+  }
+
+  private ModelMemory weights(ModelFolder source, ParameterLayout layout) {
+    String owner = source.folder().toString();
+    WeightSource weights = source.weights(layout);
+    if (mapWeights) {
+      return backend.allocate(owner, layout, weights);
+    }
+    if (backend.precision() == Precision.F32) {
+      ModelMemory memory = backend.allocate(owner, layout, weights);
+      try {
+        memory.copyWeights();
+        return memory;
+      } catch (RuntimeException e) {
+        memory.close();
+        throw e;
+      }
+    }
+    HeldWeights copy = HeldWeights.copyOf(weights, allocator, owner, layout, backend.threads());
+    weights.close();
+    return backend.allocate(owner, layout, copy);
   }
 
   /**
@@ -160,6 +179,46 @@ public final class Engine implements AutoCloseable {
    * @param seed decides the weights
    */
   public Model create(ModelConfig config, Tokenizer tokenizer, long seed) {
+    CausalLanguageModel architecture = architecture(config, tokenizer);
+    ModelMemory memory = backend.allocate(newModel(config), architecture.layout());
+    try {
+      Initialization.fill(memory, seed, backend.threads());
+      return created(architecture, memory, tokenizer);
+    } catch (RuntimeException e) {
+      memory.close();
+      checkOpen();
+      throw e;
+    }
+  }
+
+  /**
+   * The same with its weights rounded to BF16 and kept in that, in half the memory: to measure what
+   * a size of model can do. Training it begins with the rounded weights.
+   *
+   * @param config its sizes
+   * @param tokenizer its tokens; the model does not close it
+   * @param seed decides the weights
+   */
+  public Model createRounded(ModelConfig config, Tokenizer tokenizer, long seed) {
+    CausalLanguageModel architecture = architecture(config, tokenizer);
+    ParameterLayout layout = architecture.layout();
+    String owner = newModel(config);
+    HeldWeights weights = HeldWeights.initial(seed, allocator, owner, layout, backend.threads());
+    ModelMemory memory = backend.allocate(owner, layout, weights);
+    try {
+      return created(architecture, memory, tokenizer);
+    } catch (RuntimeException e) {
+      memory.close();
+      checkOpen();
+      throw e;
+    }
+  }
+
+  private static String newModel(ModelConfig config) {
+    return "a new " + config.family();
+  }
+
+  private CausalLanguageModel architecture(ModelConfig config, Tokenizer tokenizer) {
     checkOpen();
     if (tokenizer.vocabularySize() > config.vocabularySize()) {
       throw new EngineException(
@@ -169,17 +228,12 @@ public final class Engine implements AutoCloseable {
               + config.vocabularySize()
               + "; make its vocabulary at least as large.");
     }
-    CausalLanguageModel architecture = CausalLanguageModel.of(config);
-    ModelMemory memory = backend.allocate("a new " + config.family(), architecture.layout());
-    try {
-      Initialization.fill(memory, seed);
-      List<Integer> end = tokenizer.endOfText().stream().boxed().toList();
-      return register(new Model(this, architecture, memory, Optional.of(tokenizer), false, end));
-    } catch (RuntimeException e) {
-      memory.close();
-      checkOpen();
-      throw e;
-    }
+    return CausalLanguageModel.of(config);
+  }
+
+  private Model created(CausalLanguageModel architecture, ModelMemory memory, Tokenizer tokenizer) {
+    List<Integer> end = tokenizer.endOfText().stream().boxed().toList();
+    return register(new Model(this, architecture, memory, Optional.of(tokenizer), false, end));
   }
 
   private synchronized Model register(Model model) {

@@ -22,8 +22,9 @@ import java.util.OptionalLong;
  *     QUERN_MEMORY}, with K, M, G for powers of 1024
  * @param mapWeights whether weights of a loaded model are used where its file is mapped, if they
  *     have the type that is wanted there, until something changes them; {@code quern.map}, {@code
- *     QUERN_MAP}: {@code on}, which is the default, or {@code off}. A file that is shortened in
- *     place while it is mapped ends the process; one that is replaced does not matter
+ *     QUERN_MAP}: {@code on}, which is the default, or {@code off}, which copies them, in BF16
+ *     where file and engine have that. A file that is shortened in place while it is mapped ends
+ *     the process; one that is replaced does not matter
  */
 public record EngineOptions(
     Optional<String> backend,

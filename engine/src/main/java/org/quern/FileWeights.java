@@ -31,7 +31,7 @@ record FileWeights(ModelWeights files, Map<String, String> names) implements Wei
 
   @Override
   public List<Runnable> copy(String parameter, MemorySegment target) {
-    return WeightCopy.pieces(files, tensor(parameter), target);
+    return WeightCopy.toF32(files, tensor(parameter), target);
   }
 
   @Override

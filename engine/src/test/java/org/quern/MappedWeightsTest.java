@@ -69,11 +69,12 @@ class MappedWeightsTest {
         try (Model mapped = mapping.load(folder);
             Model copied = copying.load(folder)) {
           assertThat(mapped.memory().has(Region.PARAMETERS)).isFalse();
-          assertThat(copied.memory().has(Region.PARAMETERS)).isTrue();
+          assertThat(copied.memory().has(Region.PARAMETERS)).isEqualTo(precision.equals("f32"));
           List<Integer> expected = ids(copied);
           assertThat(ids(mapped)).as(shape).isEqualTo(expected);
           mapped.memory().copyWeights();
           assertThat(ids(mapped)).as(shape + ", copied later").isEqualTo(expected);
+          assertThat(ids(copied)).as(shape + ", not affected").isEqualTo(expected);
           assertThat(mapped.memory().segment(Region.PARAMETERS).toArray(JAVA_FLOAT))
               .containsExactly(copied.memory().segment(Region.PARAMETERS).toArray(JAVA_FLOAT));
         }
@@ -131,6 +132,61 @@ class MappedWeightsTest {
       assertThat(ids(model)).isNotEmpty();
       assertThat(engine.backend().memory().openSlabs())
           .noneMatch(slab -> slab.startsWith("parameters") || slab.startsWith("rounded"));
+    }
+  }
+
+  @Test
+  void copiedWeightsDoNotNeedTheirFile() throws IOException {
+    for (String precision : List.of("f32", "bf16")) {
+      save(GPT2, DType.BF16);
+      try (Engine engine = open(precision, false);
+          Model model = engine.load(folder)) {
+        Path file = folder.resolve("model.safetensors");
+        Files.write(file, new byte[1]);
+        List<Integer> ids = ids(model);
+        model.memory().copyWeights();
+        assertThat(ids(model)).isEqualTo(ids);
+        float[] weights = model.memory().weights("transformer.wte.weight").toArray(JAVA_FLOAT);
+        save(GPT2, DType.BF16);
+        try (Model again = engine.load(folder)) {
+          assertThat(again.memory().weights("transformer.wte.weight").toArray(JAVA_FLOAT))
+              .containsExactly(weights);
+        }
+      }
+    }
+  }
+
+  @Test
+  void weightsInBf16AreNotKeptInF32() {
+    String shape = "llama, one key/value head, tied";
+    for (DType type : List.of(DType.BF16, DType.F16)) {
+      save(shape, type);
+      try (Engine engine = open("bf16", false);
+          Model model = engine.load(folder)) {
+        assertThat(ids(model)).isNotEmpty();
+        assertThat(engine.backend().memory().openSlabs())
+            .noneMatch(slab -> slab.startsWith("parameters") || slab.contains("to be rounded"));
+      }
+    }
+  }
+
+  @Test
+  void aRoundedNewModelIsTheNewModelRounded() {
+    CharacterTokenizer letters = CharacterTokenizer.of(" abcdefghijklmnopqrstuvwxyz");
+    Gpt2Config config = Gpt2Config.of(27, 32, 48, 2, 3);
+    for (String precision : List.of("f32", "bf16")) {
+      try (Engine engine = open(precision, true);
+          Model model = engine.create(config, letters, 3);
+          Model rounded = engine.createRounded(config, letters, 3)) {
+        model.save(folder, DType.BF16);
+        List<Integer> ids = ids(rounded);
+        assertThat(rounded.memory().has(Region.PARAMETERS)).isFalse();
+        try (Model saved = engine.load(folder)) {
+          assertThat(ids).isEqualTo(ids(saved));
+          assertThat(rounded.memory().segment(Region.PARAMETERS).toArray(JAVA_FLOAT))
+              .containsExactly(saved.memory().segment(Region.PARAMETERS).toArray(JAVA_FLOAT));
+        }
+      }
     }
   }
 }

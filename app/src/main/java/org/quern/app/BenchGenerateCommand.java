@@ -59,7 +59,7 @@ final class BenchGenerateCommand implements Callable<Integer> {
     OptionalInt givenPrompt = BenchOptions.range("--prompt", prompt, 1, MOST);
     OptionalInt givenTokens = BenchOptions.range("--tokens", tokens, 1, MOST);
     try (Engine open = engine.open();
-        Model model = options.open(open)) {
+        Model model = options.openForWriting(open)) {
       int most = model.config().contextLength();
       int room = BenchOptions.fitting(options.context().orElse(most), model);
       int written = givenTokens.orElse(Math.min(TOKENS, Math.max(1, room / 2)));

@@ -7,7 +7,9 @@ import java.util.OptionalInt;
 import org.jspecify.annotations.Nullable;
 import org.quern.Engine;
 import org.quern.Model;
+import org.quern.model.ModelConfig;
 import org.quern.text.CharacterTokenizer;
+import org.quern.text.Tokenizer;
 import picocli.CommandLine.Option;
 
 /** The options that the benchmarks share. */
@@ -94,12 +96,26 @@ final class BenchOptions {
     return OptionalInt.of(given);
   }
 
-  /** The model: a folder's, or a size with random weights. */
-  Model open(Engine engine) {
+  /** A model to train: a folder's, or a size with random weights. */
+  Model openForTraining(Engine engine) {
+    return open(engine, engine::create);
+  }
+
+  /** A model to write with; weights of a mere size are kept in the precision of the engine. */
+  Model openForWriting(Engine engine) {
+    boolean rounded = engine.describe().precision().equals("bf16");
+    return open(engine, rounded ? engine::createRounded : engine::create);
+  }
+
+  private interface Creation {
+    Model of(ModelConfig config, Tokenizer tokenizer, long seed);
+  }
+
+  private Model open(Engine engine, Creation creation) {
     Optional<Presets> preset = Optional.ofNullable(Presets.find(model));
     if (preset.isPresent()) {
       // No token is ever read or printed, so any will do.
-      return engine.create(preset.get().config(), CharacterTokenizer.of(" "), 1);
+      return creation.of(preset.get().config(), CharacterTokenizer.of(" "), 1);
     }
     Path folder = ModelPath.existing(model);
     return engine.load(folder);

@@ -87,7 +87,7 @@ final class BenchTrainCommand implements Callable<Integer> {
             .withRecompute(RunOptions.recompute(recompute))
             .withBf16Weights(RunOptions.bf16Weights(bf16Weights));
     try (Engine open = engine.open();
-        Model model = options.open(open)) {
+        Model model = options.openForTraining(open)) {
       int batch = options.batch(BATCH);
       int context = BenchOptions.fitting(options.context().orElse(CONTEXT), model);
       StepPlan step = StepPlan.of(model.architecture(), batch, context, training, open.backend());

@@ -69,17 +69,11 @@ final class SourcedWeights implements AutoCloseable {
       }
       if (fits(form)) {
         places.put(form, source.segment(form.name()));
-        continue;
+      } else {
+        missing.add(form);
       }
-      Form floats = new Form(Region.PARAMETERS, form.name());
-      if (form.region() == Region.ROUNDED_PARAMETERS
-          && !fits(floats)
-          && !places.containsKey(floats)) {
-        missing.add(floats);
-      }
-      missing.add(form);
     }
-    // Rounding reads what copying writes.
+    // Rounding reads floats where there are some.
     convert(missing.stream().filter(form -> form.region() == Region.PARAMETERS).toList());
     convert(missing.stream().filter(form -> form.region() != Region.PARAMETERS).toList());
   }
@@ -107,32 +101,55 @@ final class SourcedWeights implements AutoCloseable {
     }
     Slab slab = allocator.allocate("converted weights of " + owner, bytes);
     converted.add(slab);
-    List<Runnable> pieces = new ArrayList<>();
     Map<Form, MemorySegment> made = new LinkedHashMap<>();
     long offset = 0;
     for (Form form : forms) {
       MemorySegment target = slab.segment().asSlice(offset, bytes(form));
-      pieces.addAll(pieces(form, target));
       made.put(form, target);
       offset += Bytes.align(target.byteSize(), SlabAllocator.ALIGNMENT);
     }
-    ParallelTasks.run(pieces, threads);
+    fill(made);
     places.putAll(made);
+  }
+
+  private void fill(Map<Form, MemorySegment> targets) {
+    List<Runnable> pieces = new ArrayList<>();
+    Map<Form, MemorySegment> throughFloats = new LinkedHashMap<>();
+    targets.forEach((form, target) -> {
+      Form floats = new Form(Region.PARAMETERS, form.name());
+      if (form.region() == Region.PARAMETERS) {
+        pieces.addAll(source.copy(form.name(), target));
+      } else if (fits(floats)) {
+        pieces.addAll(Rounding.pieces(parameter(form), source.segment(form.name()), target));
+      } else if (places.containsKey(floats)) {
+        pieces.addAll(Rounding.pieces(parameter(form), segment(floats), target));
+      } else {
+        throughFloats.put(form, target);
+      }
+    });
+    ParallelTasks.run(pieces, threads);
+    roundThroughFloats(throughFloats);
+  }
+
+  /** One after the other, so that there never are the floats of more than one. */
+  private void roundThroughFloats(Map<Form, MemorySegment> targets) {
+    long most =
+        targets.values().stream().mapToLong(target -> 2 * target.byteSize()).max().orElse(0);
+    if (most == 0) {
+      return;
+    }
+    try (Slab floats = allocator.allocate("weights of " + owner + " to be rounded", most)) {
+      targets.forEach((form, target) -> {
+        MemorySegment whole = floats.segment().asSlice(0, 2 * target.byteSize());
+        ParallelTasks.run(source.copy(form.name(), whole), threads);
+        ParallelTasks.run(Rounding.pieces(parameter(form), whole, target), threads);
+      });
+    }
   }
 
   private long bytes(Form form) {
     Shape shape = parameter(form).shape();
     return shape.elements() * form.region().dtype().bytes();
-  }
-
-  private List<Runnable> pieces(Form form, MemorySegment target) {
-    if (form.region() == Region.PARAMETERS) {
-      return source.copy(form.name(), target);
-    }
-    Form floats = new Form(Region.PARAMETERS, form.name());
-    MemorySegment from = places.get(floats);
-    return Rounding.pieces(
-        parameter(form), from == null ? source.segment(form.name()) : from, target);
   }
 
   /** Copies all weights as F32 to a region in the layout. */
