@@ -25,6 +25,12 @@ public final class Conversions {
   private static final ValueLayout.OfDouble F64 =
       ValueLayout.JAVA_DOUBLE_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
+  /**
+   * Elements that are copied to an array, converted and copied back: a loop over arrays is quick
+   * where no optimizing compiler runs, one over memory is not.
+   */
+  private static final int CHUNK = 1 << 12;
+
   private Conversions() {}
 
   /** Whether all values of this type are integers. */
@@ -45,13 +51,27 @@ public final class Conversions {
     switch (from) {
       case F32 -> MemorySegment.copy(source, 0, target, 0, source.byteSize());
       case BF16 -> {
-        for (long i = 0; i < n; i++) {
-          target.set(I32, i * 4, source.get(I16, i * 2) << 16);
+        short[] halves = new short[CHUNK];
+        int[] bits = new int[CHUNK];
+        for (long first = 0; first < n; first += CHUNK) {
+          int count = (int) Math.min(CHUNK, n - first);
+          MemorySegment.copy(source, I16, first * 2, halves, 0, count);
+          for (int i = 0; i < count; i++) {
+            bits[i] = halves[i] << 16;
+          }
+          MemorySegment.copy(bits, 0, target, I32, first * 4, count);
         }
       }
       case F16 -> {
-        for (long i = 0; i < n; i++) {
-          target.set(F32, i * 4, Float.float16ToFloat(source.get(I16, i * 2)));
+        short[] halves = new short[CHUNK];
+        float[] floats = new float[CHUNK];
+        for (long first = 0; first < n; first += CHUNK) {
+          int count = (int) Math.min(CHUNK, n - first);
+          MemorySegment.copy(source, I16, first * 2, halves, 0, count);
+          for (int i = 0; i < count; i++) {
+            floats[i] = Float.float16ToFloat(halves[i]);
+          }
+          MemorySegment.copy(floats, 0, target, F32, first * 4, count);
         }
       }
       case F64 -> {

@@ -11,8 +11,14 @@ public final class BFloat16 {
   private static final ValueLayout.OfInt I32 =
       ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
-  /** Rows and columns transposed together: as many floats as a line of a cache has. */
-  private static final long SQUARE = 16;
+  /**
+   * Elements that are copied to an array, converted and copied back: a loop over arrays is quick
+   * where no optimizing compiler runs, one over memory is not.
+   */
+  private static final int CHUNK = 1 << 12;
+
+  /** Rows that are transposed together: as many floats as a line of a cache has. */
+  private static final int TOGETHER = 16;
 
   private BFloat16() {}
 
@@ -23,9 +29,16 @@ public final class BFloat16 {
    * @param target half as many bytes
    */
   public static void round(MemorySegment floats, MemorySegment target) {
-    long count = floats.byteSize() / Float.BYTES;
-    for (long i = 0; i < count; i++) {
-      target.set(I16, i * Short.BYTES, round(floats.get(I32, i * Float.BYTES)));
+    int[] bits = new int[CHUNK];
+    short[] rounded = new short[CHUNK];
+    long elements = floats.byteSize() / Float.BYTES;
+    for (long first = 0; first < elements; first += CHUNK) {
+      int count = (int) Math.min(CHUNK, elements - first);
+      MemorySegment.copy(floats, I32, first * Float.BYTES, bits, 0, count);
+      for (int i = 0; i < count; i++) {
+        rounded[i] = round(bits[i]);
+      }
+      MemorySegment.copy(rounded, 0, target, I16, first * Short.BYTES, count);
     }
   }
 
@@ -38,15 +51,20 @@ public final class BFloat16 {
    */
   public static void roundTransposed(
       MemorySegment floats, long rows, long columns, long first, long last, MemorySegment target) {
-    for (long row = 0; row < rows; row += SQUARE) {
-      for (long column = first; column < last; column += SQUARE) {
-        long lastRow = Math.min(rows, row + SQUARE);
-        for (long j = column; j < Math.min(last, column + SQUARE); j++) {
-          for (long i = row; i < lastRow; i++) {
-            short rounded = round(floats.get(I32, (i * columns + j) * Float.BYTES));
-            target.set(I16, ((j - first) * rows + i) * Short.BYTES, rounded);
-          }
+    int width = Math.toIntExact(last - first);
+    int[] bits = new int[TOGETHER * width];
+    short[] column = new short[TOGETHER];
+    for (long row = 0; row < rows; row += TOGETHER) {
+      int count = (int) Math.min(TOGETHER, rows - row);
+      for (int i = 0; i < count; i++) {
+        long from = ((row + i) * columns + first) * Float.BYTES;
+        MemorySegment.copy(floats, I32, from, bits, i * width, width);
+      }
+      for (int j = 0; j < width; j++) {
+        for (int i = 0; i < count; i++) {
+          column[i] = round(bits[i * width + j]);
         }
+        MemorySegment.copy(column, 0, target, I16, (j * rows + row) * Short.BYTES, count);
       }
     }
   }
