@@ -19,7 +19,14 @@ static int32_t *some_starts(int64_t below) {
     return starts;
 }
 
-static void embedding_case(int64_t channels, int with_positions, int with_starts) {
+/* The upper halves of floats that small integers are. */
+static uint16_t *upper_halves(const float *x, int64_t n) {
+    uint16_t *halves = (uint16_t *)check_ints((n + 1) / 2);
+    for (int64_t i = 0; i < n; i++) memcpy(halves + i, (const char *)(x + i) + 2, 2);
+    return halves;
+}
+
+static void embedding_case(int64_t channels, int with_positions, int with_starts, int stored) {
     int32_t *ids = some_ids();
     int32_t *starts = with_starts ? some_starts(POSITIONS - TIME + 1) : NULL;
     float *table = filled(IDS * channels, FILL_INTEGERS);
@@ -32,8 +39,9 @@ static void embedding_case(int64_t channels, int with_positions, int with_starts
             expect(&out, r * channels + c, table[ids[r] * channels + c] + shift, 0);
         }
     }
-    quern_record record = {.pointers = {out.p, ids, table, positions, starts},
-                           .integers = {ROWS, channels, IDS, TIME, POSITIONS}};
+    quern_record record = {.pointers = {out.p, ids, stored ? (void *)upper_halves(table, IDS * channels) : table,
+                                        positions, starts},
+                           .integers = {ROWS, channels, IDS, TIME, POSITIONS, stored ? QUERN_STORED_BF16 : 0}};
     check_kernel_runs("embedding", QUERN_KERNEL_embedding_f32, &record, &out, 1, 0);
     free_outputs(&out, 1);
     check_free(0);
@@ -175,9 +183,11 @@ static void cache_append_case(int64_t channels, int64_t stride, int with_starts)
 int main(void) {
     for (size_t i = 0; i < COUNT(sizes); i++) {
         int64_t size = sizes[i];
-        embedding_case(size, 0, 0);
-        embedding_case(size, 1, 0);
-        embedding_case(size, 1, 1);
+        for (int stored = 0; stored < 2; stored++) {
+            embedding_case(size, 0, 0, stored);
+            embedding_case(size, 1, 0, stored);
+            embedding_case(size, 1, 1, stored);
+        }
         embedding_backward_case(size, 1, 0);
         embedding_backward_case(size, 1, 1);
         embedding_backward_case(size, 0, 1);

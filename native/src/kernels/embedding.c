@@ -1,6 +1,7 @@
 /* Token and learned position embeddings, forward and backward. N rows, C channels, V ids, T time. */
 #include "elements.h"
 #include "error.h"
+#include "matmul/operand.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -31,16 +32,23 @@ QUERN_INLINE void add_rows(float *out, const float *a, const float *b, int64_t c
     }
 }
 
+QUERN_INLINE void widen_row(float *out, const uint16_t *x, int64_t channels) {
+    int64_t c = 0;
+    for (; c + QUERN_LANES <= channels; c += QUERN_LANES) v_store(out + c, v_load_bf16(x + c));
+    if (c < channels) v_store_first(out + c, v_load_bf16_first(x + c, channels - c), channels - c);
+}
+
 QUERN_KERNEL_DEFINE(embedding_f32) {
     float *out = record->pointers[0];
     const int32_t *ids = record->pointers[1];
-    const float *table = record->pointers[2];
+    const void *table = record->pointers[2];
     const float *positions = record->pointers[3];
     const int32_t *starts = record->pointers[4];
     int64_t channels = record->integers[1];
     int64_t id_count = record->integers[2];
     int64_t time = record->integers[3];
     int64_t position_count = record->integers[4];
+    const int stored = (record->integers[5] & QUERN_STORED_BF16) != 0;
     quern_range rows = quern_share(record->integers[0], 1, part, parts);
     for (int64_t n = rows.first; n < rows.last; n++) {
         int64_t id = ids[n];
@@ -48,9 +56,13 @@ QUERN_KERNEL_DEFINE(embedding_f32) {
             return bad_id(record, n, id, id_count);
         }
         float *to = out + n * channels;
-        const float *from = table + id * channels;
+        const void *from = operand_at(table, id * channels, stored);
+        if (stored) {
+            widen_row(to, from, channels);
+            from = to;
+        }
         if (positions == NULL) {
-            memcpy(to, from, (size_t)channels * sizeof(float));
+            if (!stored) memcpy(to, from, (size_t)channels * sizeof(float));
             continue;
         }
         int64_t position = (starts != NULL ? starts[n / time] : 0) + n % time;

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.io.IOException;
+import java.lang.foreign.MemorySegment;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -13,10 +14,12 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 import org.quern.data.BatchSource;
 import org.quern.data.Corpus;
 import org.quern.data.TokenFile;
 import org.quern.exec.nativecpu.NativeKernels;
+import org.quern.generate.Decoder;
 import org.quern.generate.GenerationOptions;
 import org.quern.ir.DType;
 import org.quern.ir.Region;
@@ -124,15 +127,53 @@ class MappedWeightsTest {
     }
   }
 
-  @Test
-  void whatIsMappedTakesNoneOfTheBudget() {
+  @ParameterizedTest
+  @ValueSource(strings = {"bf16", "f32"})
+  void whatIsMappedTakesNoneOfTheBudget(String precision) {
+    assumeTrue(NativeKernels.find().isLoaded(), "skipped: the native library is not there");
     save("llama, one key/value head, tied", DType.BF16);
-    try (Engine engine = open("bf16", true);
+    try (Engine engine = open(precision, true);
         Model model = engine.load(folder)) {
       assertThat(ids(model)).isNotEmpty();
       assertThat(engine.backend().memory().openSlabs())
           .noneMatch(slab -> slab.startsWith("parameters") || slab.startsWith("rounded"));
+      assertThat(engine.backend().memory().openSlabs())
+          .as("of floats there are the norms' gains alone, less than 1 KiB")
+          .filteredOn(slab -> slab.startsWith("converted"))
+          .allMatch(slab -> slab.matches(".*: \\d+ (B|bytes)"));
     }
+  }
+
+  @Test
+  void aDecoderGoesOnWhenWeightsThatItReadsInBf16AreChanged() {
+    save("llama, one key/value head, tied", DType.BF16);
+    for (String precision : List.of("f32", "bf16")) {
+      try (Engine engine = open(precision, true);
+          Model mapped = engine.load(folder);
+          Model copied = engine.load(folder)) {
+        copied.memory().copyWeights();
+        try (Decoder decoder = decoder(engine, mapped);
+            Decoder expected = decoder(engine, copied)) {
+          assertThat(decoder.feed(PROMPT).toArray(JAVA_FLOAT))
+              .containsExactly(expected.feed(PROMPT).toArray(JAVA_FLOAT));
+          mapped.memory().copyWeights();
+          assertThat(decoder.feed(4).toArray(JAVA_FLOAT))
+              .containsExactly(expected.feed(4).toArray(JAVA_FLOAT));
+          for (Model model : List.of(mapped, copied)) {
+            MemorySegment norm =
+                model.memory().segment(Region.PARAMETERS, "model.embed_tokens.weight");
+            norm.asSlice(0, norm.byteSize() / 2).fill((byte) 0);
+          }
+          float[] changed = decoder.feed(PROMPT).toArray(JAVA_FLOAT);
+          assertThat(changed).containsExactly(expected.feed(PROMPT).toArray(JAVA_FLOAT));
+          assertThat(changed[0]).as("the head is tied, and its first row zero").isZero();
+        }
+      }
+    }
+  }
+
+  private static Decoder decoder(Engine engine, Model model) {
+    return new Decoder(engine.backend(), model.architecture(), model.memory(), 1, 16);
   }
 
   @Test

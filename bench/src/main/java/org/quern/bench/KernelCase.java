@@ -53,7 +53,7 @@ record KernelCase(
 
   /** The operation alone, over weights of this precision where it is a part of writing. */
   Graph graph(ParameterLayout layout, Precision precision) {
-    Graph graph = new Graph(layout, decoding ? precision : Precision.F32);
+    Graph graph = new Graph(layout, (decoding ? precision : Precision.F32).weights());
     build.accept(graph);
     return graph;
   }

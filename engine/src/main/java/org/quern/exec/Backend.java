@@ -2,6 +2,7 @@ package org.quern.exec;
 
 import org.quern.ir.ParameterLayout;
 import org.quern.ir.Precision;
+import org.quern.ir.WeightForm;
 import org.quern.memory.SlabAllocator;
 import org.quern.plan.Plan;
 import org.quern.profile.Profiler;
@@ -25,6 +26,12 @@ public interface Backend extends AutoCloseable {
    * Whether the CPU has instructions for products of BF16; else they are those of floats, rounded.
    */
   boolean multipliesBf16();
+
+  /**
+   * In what form programs that write with a model best read its matrices: as BF16 where they stand
+   * in that and nobody has changed them, else in that of the precision.
+   */
+  WeightForm weightForm(ModelMemory memory);
 
   /** The memory that everything of this engine comes from. */
   SlabAllocator memory();

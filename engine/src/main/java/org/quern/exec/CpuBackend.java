@@ -4,6 +4,7 @@ import java.util.concurrent.atomic.AtomicReference;
 import org.jspecify.annotations.Nullable;
 import org.quern.ir.ParameterLayout;
 import org.quern.ir.Precision;
+import org.quern.ir.WeightForm;
 import org.quern.memory.Slab;
 import org.quern.memory.SlabAllocator;
 import org.quern.plan.Plan;
@@ -100,6 +101,11 @@ public final class CpuBackend implements Backend {
   @Override
   public boolean multipliesBf16() {
     return walker.multipliesBf16(tier);
+  }
+
+  @Override
+  public WeightForm weightForm(ModelMemory memory) {
+    return walker.readsBf16() && memory.isBf16() ? WeightForm.BF16 : precision.weights();
   }
 
   @Override

@@ -149,6 +149,25 @@ public final class ModelMemory implements AutoCloseable {
     }
   }
 
+  /** Whether all matrices stand in BF16 as kernels read them, unchanged. */
+  boolean isBf16() {
+    SourcedWeights weights = sourced;
+    return weights != null && weights.isBf16();
+  }
+
+  /**
+   * Keeps others from changing weights, and from running programs, until {@link #release} is called
+   * as often by the same thread.
+   */
+  public void hold() {
+    lock.acquire();
+  }
+
+  /** Ends {@link #hold}. */
+  public void release() {
+    lock.release();
+  }
+
   /** Changes whenever weights have moved, and programs have to be told where to. */
   int placement() {
     return placement.get();

@@ -33,6 +33,7 @@ final class SourcedWeights implements AutoCloseable {
   private final int threads;
   private final Map<Form, MemorySegment> places = new LinkedHashMap<>();
   private final List<Slab> converted = new ArrayList<>();
+  private final boolean bf16;
 
   SourcedWeights(
       SlabAllocator allocator,
@@ -45,6 +46,15 @@ final class SourcedWeights implements AutoCloseable {
     this.layout = layout;
     this.source = source;
     this.threads = threads;
+    bf16 =
+        layout.parameters().stream()
+            .filter(parameter -> parameter.shape().rank() == 2)
+            .allMatch(parameter -> fits(new Form(Region.ROUNDED_PARAMETERS, parameter.name())));
+  }
+
+  /** Whether the source has all matrices in BF16, as kernels read them. */
+  boolean isBf16() {
+    return bf16;
   }
 
   /** Where a weight that was placed stands. */

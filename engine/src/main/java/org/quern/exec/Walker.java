@@ -51,6 +51,11 @@ public interface Walker {
     return false;
   }
 
+  /** Whether products and embeddings read weights that are stored as BF16. */
+  default boolean readsBf16() {
+    return false;
+  }
+
   /** How long the measuring has to run before it is at its speed: code that is compiled late. */
   default long warmUpNanos() {
     return 0;

@@ -3,8 +3,10 @@ package org.quern.generate;
 import static java.lang.foreign.ValueLayout.JAVA_INT;
 
 import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import org.jspecify.annotations.Nullable;
 import org.quern.exec.Backend;
 import org.quern.exec.CancelledException;
 import org.quern.exec.Executable;
@@ -13,6 +15,7 @@ import org.quern.exec.LinkedMemory;
 import org.quern.exec.ModelMemory;
 import org.quern.ir.Region;
 import org.quern.ir.Value;
+import org.quern.ir.WeightForm;
 import org.quern.memory.Slab;
 import org.quern.model.CausalLanguageModel;
 import org.quern.model.LanguageModelGraphs;
@@ -33,11 +36,14 @@ public final class Decoder implements AutoCloseable {
   private final ModelMemory memory;
   private final int batch;
   private final int capacity;
-  private final List<String> rounded;
+  private final List<Executable> retired = new ArrayList<>();
   private final Slab cacheSlab;
   private final KvCache cache;
+  private final int[] single = new int[1];
   private final MemorySegment[] ids = new MemorySegment[SIZES.length];
-  private final Executable[] bySize = new Executable[SIZES.length];
+  private final @Nullable Executable[] bySize = new Executable[SIZES.length];
+  private WeightForm form;
+  private List<String> rounded;
   private int position;
   private volatile boolean cancelled;
   private boolean closed;
@@ -64,12 +70,9 @@ public final class Decoder implements AutoCloseable {
     this.memory = memory;
     this.batch = batch;
     this.capacity = capacity;
+    form = backend.weightForm(memory);
     Plan plan = plan(1);
-    rounded =
-        plan.graph().values().stream()
-            .filter(value -> value.region() == Region.ROUNDED_PARAMETERS)
-            .map(Value::name)
-            .toList();
+    rounded = rounded(plan);
     cacheSlab = backend.memory().allocate("keys and values", Math.max(1, plan.bytes(Region.CACHE)));
     cache = new KvCache(plan, cacheSlab.segment(), backend.memory());
     try {
@@ -81,8 +84,14 @@ public final class Decoder implements AutoCloseable {
   }
 
   private Plan plan(int time) {
-    return Plan.of(
-        LanguageModelGraphs.generation(model, batch, time, capacity, backend.precision()));
+    return Plan.of(LanguageModelGraphs.generation(model, batch, time, capacity, form));
+  }
+
+  private static List<String> rounded(Plan plan) {
+    return plan.graph().values().stream()
+        .filter(value -> value.region() == Region.ROUNDED_PARAMETERS)
+        .map(Value::name)
+        .toList();
   }
 
   private Executable link(int index, Plan plan) {
@@ -157,21 +166,13 @@ public final class Decoder implements AutoCloseable {
     }
     checkRoom(prompt.length);
     int done = 0;
-    Executable program = bySize[SIZES.length - 1];
+    MemorySegment logits = MemorySegment.NULL;
     for (int index = 0; index < SIZES.length; index++) {
-      int size = SIZES[index];
-      while (prompt.length - done >= size) {
-        program = program(index);
-        for (int row = 0; row < batch; row++) {
-          for (int offset = 0; offset < size; offset++) {
-            ids[index].setAtIndex(JAVA_INT, (long) row * size + offset, prompt[done + offset]);
-          }
-        }
-        run(program, size);
-        done += size;
+      for (; prompt.length - done >= SIZES[index]; done += SIZES[index]) {
+        logits = feed(index, prompt, done, 0);
       }
     }
-    return program.output(LanguageModelGraphs.LOGITS);
+    return logits;
   }
 
   /**
@@ -181,12 +182,8 @@ public final class Decoder implements AutoCloseable {
    */
   public MemorySegment feed(int id) {
     checkRoom(1);
-    int index = SIZES.length - 1;
-    for (int row = 0; row < batch; row++) {
-      ids[index].setAtIndex(JAVA_INT, row, id);
-    }
-    run(bySize[index], 1);
-    return bySize[index].output(LanguageModelGraphs.LOGITS);
+    single[0] = id;
+    return feed(SIZES.length - 1, single, 0, 0);
   }
 
   /**
@@ -205,15 +202,43 @@ public final class Decoder implements AutoCloseable {
               + " sequences; give one token for each.");
     }
     checkRoom(1);
-    int index = SIZES.length - 1;
-    for (int row = 0; row < batch; row++) {
-      ids[index].setAtIndex(JAVA_INT, row, tokens[row]);
-    }
-    run(bySize[index], 1);
-    return bySize[index].output(LanguageModelGraphs.LOGITS);
+    return feed(SIZES.length - 1, tokens, 0, 1);
   }
 
+  /** Feeds a piece: the row r gets the tokens from {@code first + r * apart} on. */
+  private MemorySegment feed(int index, int[] tokens, int first, int apart) {
+    memory.hold();
+    try {
+      Executable program = program(index);
+      int size = SIZES[index];
+      for (int row = 0; row < batch; row++) {
+        for (int offset = 0; offset < size; offset++) {
+          int id = tokens[first + row * apart + offset];
+          ids[index].setAtIndex(JAVA_INT, (long) row * size + offset, id);
+        }
+      }
+      run(program, size);
+      return program.output(LanguageModelGraphs.LOGITS);
+    } finally {
+      memory.release();
+    }
+  }
+
+  /** The program for a piece of this size, while nobody changes the weights. */
   private Executable program(int index) {
+    if (form == WeightForm.BF16 && backend.weightForm(memory) != form) {
+      // They have been changed, and are no longer BF16. Who cancels may have the old ones yet.
+      for (int old = 0; old < SIZES.length; old++) {
+        if (bySize[old] != null) {
+          retired.add(bySize[old]);
+          bySize[old] = null;
+        }
+      }
+      form = backend.weightForm(memory);
+      Plan plan = plan(1);
+      rounded = rounded(plan);
+      link(SIZES.length - 1, plan);
+    }
     Executable program = bySize[index];
     return program == null ? link(index, plan(SIZES[index])) : program;
   }
@@ -261,6 +286,7 @@ public final class Decoder implements AutoCloseable {
         program.close();
       }
     }
+    retired.forEach(Executable::close);
     cache.close();
     cacheSlab.close();
   }

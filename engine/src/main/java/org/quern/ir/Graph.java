@@ -23,7 +23,7 @@ public final class Graph {
   record Range(int first, int end) {}
 
   private final ParameterLayout layout;
-  private final Precision weights;
+  private final WeightForm weights;
   private final List<Node> nodes = new ArrayList<>();
   private final List<Value> values = new ArrayList<>();
   private final Map<String, Value> modelValues = new LinkedHashMap<>();
@@ -39,15 +39,16 @@ public final class Graph {
 
   /** An empty graph over the parameters of a model. */
   public Graph(ParameterLayout layout) {
-    this(layout, Precision.F32);
+    this(layout, WeightForm.F32);
   }
 
   /**
    * An empty graph over the parameters of a model.
    *
-   * @param weights what {@link #weight} gives; a graph that is differentiated needs F32
+   * @param weights what {@link #weight} and {@link #table} give; a graph that is differentiated
+   *     needs F32
    */
-  public Graph(ParameterLayout layout, Precision weights) {
+  public Graph(ParameterLayout layout, WeightForm weights) {
     this.layout = layout;
     this.weights = weights;
   }
@@ -103,8 +104,13 @@ public final class Graph {
   public Value weight(String name) {
     return switch (weights) {
       case F32 -> parameter(name);
-      case BF16 -> modelValue(Region.ROUNDED_PARAMETERS, name);
+      case ROUNDED, BF16 -> modelValue(Region.ROUNDED_PARAMETERS, name);
     };
+  }
+
+  /** A matrix of the model of which rows are looked up. */
+  public Value table(String name) {
+    return weights == WeightForm.BF16 ? weight(name) : parameter(name);
   }
 
   /**

@@ -21,6 +21,14 @@ public enum Precision {
     return this == BF16 && kernel == Kernel.MATMUL_F32 ? Kernel.MATMUL_BF16 : kernel;
   }
 
+  /** In what form a program that writes with a model reads its matrices. */
+  public WeightForm weights() {
+    return switch (this) {
+      case F32 -> WeightForm.F32;
+      case BF16 -> WeightForm.ROUNDED;
+    };
+  }
+
   /** The name that is used in settings: {@code f32}, {@code bf16}. */
   public String text() {
     return name().toLowerCase(Locale.ROOT);

@@ -84,7 +84,7 @@ public record Gpt2(Gpt2Config config) implements CausalLanguageModel {
         Embedding.apply(
             graph,
             pass.ids(),
-            graph.parameter(PREFIX + "wte.weight"),
+            graph.table(PREFIX + "wte.weight"),
             graph.parameter(PREFIX + "wpe.weight"),
             pass.starts());
     x = Dropout.apply(graph, x, pass.dropout(config.embeddingDropout()));

@@ -6,6 +6,7 @@ import org.quern.ir.Precision;
 import org.quern.ir.Shape;
 import org.quern.ir.Update;
 import org.quern.ir.Value;
+import org.quern.ir.WeightForm;
 import org.quern.ir.op.Embedding;
 import org.quern.ir.op.LinearCrossEntropy;
 
@@ -86,10 +87,10 @@ public final class LanguageModelGraphs {
    * sequence, whose keys and values join the cache. The input {@link #LAST_ROWS}, there if {@code
    * time > 1}, says which of the {@code batch * time} rows to predict after.
    *
-   * @param weights in what precision the matrices are read
+   * @param weights in what form the matrices are read
    */
   public static Graph generation(
-      CausalLanguageModel model, int batch, int time, int capacity, Precision weights) {
+      CausalLanguageModel model, int batch, int time, int capacity, WeightForm weights) {
     Graph graph = new Graph(model.layout(), weights);
     Pass pass = Pass.cached(graph, batch, time, capacity);
     Value hidden = model.hidden(pass);

@@ -86,8 +86,7 @@ public record Llama(LlamaConfig config) implements CausalLanguageModel {
             Shape.of(pass.positions(), config.headSize()),
             RopeTable.of(
                 pass.positions(), config.headSize(), config.ropeTheta(), config.ropeScaling()));
-    Value x =
-        Embedding.apply(graph, pass.ids(), graph.parameter(EMBEDDING), Value.NONE, Value.NONE);
+    Value x = Embedding.apply(graph, pass.ids(), graph.table(EMBEDDING), Value.NONE, Value.NONE);
     for (int layer = 0; layer < config.layers(); layer++) {
       int number = layer;
       Value input = x;

@@ -3,9 +3,11 @@ package org.quern.cases;
 import java.util.ArrayList;
 import java.util.List;
 import org.quern.ir.Value;
+import org.quern.ir.op.Add;
 import org.quern.ir.op.CacheAppend;
 import org.quern.ir.op.Embedding;
 import org.quern.ir.op.Rope;
+import org.quern.ir.op.Round;
 
 /** Rows of the operations that look positions and ids up: Embedding, Rope and CacheAppend. */
 final class PositionCases {
@@ -17,6 +19,7 @@ final class PositionCases {
       rows.add(embedding("tokens", 2, 3, channels, false, false).exact());
       rows.add(embedding("positions", 2, 3, channels, true, false));
       rows.add(embedding("starts", 3, 2, channels, true, true));
+      rows.add(bf16Embedding(2, 3, channels));
       rows.add(embeddingBackward("integers", 3, 7, channels, true, true));
       rows.add(cacheAppend(2, 3, channels, 0, channels));
       rows.add(cacheAppend(3, 1, channels, 2 * channels, 3 * channels + 1));
@@ -74,6 +77,21 @@ final class PositionCases {
             o.get("table"),
             positions ? o.get("positions") : Value.NONE,
             starts ? o.get("starts") : Value.NONE));
+  }
+
+  /** Of a table that is read as BF16: rounded before, by an operation of its own. */
+  private static OperationCase bf16Embedding(int batch, int time, int channels) {
+    return OperationCase.of("Embedding of BF16 [%d, %d, %d]".formatted(batch, time, channels))
+        .integers("ids", Fill.ids(11), batch, time)
+        .parameter("table", Fill.integers(-9, 9), 11, channels)
+        .parameter("positions", Fill.integers(-9, 9), time, channels)
+        .exact()
+        .body((g, o) -> {
+          Value table = g.apply(new Round(false), o.get("table"));
+          Value tokens = Embedding.apply(g, o.get("ids"), table, Value.NONE, Value.NONE);
+          Value both = Embedding.apply(g, o.get("ids"), table, o.get("positions"), Value.NONE);
+          return g.apply(new Add(), tokens, both);
+        });
   }
 
   private static OperationCase embeddingBackward(

@@ -500,7 +500,7 @@ public final class quern_h {
 
   /** {@code QUERN_ABI_VERSION}. */
   public static int QUERN_ABI_VERSION() {
-    return 6;
+    return 7;
   }
 
   /** A label that counts for nothing. */

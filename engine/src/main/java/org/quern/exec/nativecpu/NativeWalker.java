@@ -32,6 +32,11 @@ final class NativeWalker implements Walker {
   }
 
   @Override
+  public boolean readsBf16() {
+    return true;
+  }
+
+  @Override
   public double measureArithmetic(int tier, long nanos) {
     return library.quern_measure_arithmetic(tier, nanos);
   }

@@ -10,6 +10,8 @@ import org.quern.exec.Status;
 
 /** {@code out[n] = table[ids[n]] (+ positions[starts[n / T] + n % T])}, by rows. */
 final class EmbeddingKernel implements VectorKernel {
+  private static final int STORED_BF16 = 8;
+
   @Override
   public int run(long record, int part, int parts) {
     long n = Fields.integer(record, 0);
@@ -22,6 +24,7 @@ final class EmbeddingKernel implements VectorKernel {
     long table = Fields.pointer(record, 2);
     long positions = Fields.pointer(record, 3);
     long starts = Fields.pointer(record, 4);
+    boolean stored = (Fields.integer(record, 5) & STORED_BF16) != 0;
     long scratch = Fields.scratch(record, part);
     long last = Share.first(n, 1, part + 1, parts);
     for (long row = Share.first(n, 1, part, parts); row < last; row++) {
@@ -29,15 +32,21 @@ final class EmbeddingKernel implements VectorKernel {
       if (id < 0 || id >= v) {
         return Fields.badIndex(scratch, row, id, v);
       }
+      if (stored) {
+        RoundKernel.widen(out + row * bytes, table + id * (bytes / 2), 0, bytes / 4);
+      }
       if (positions == 0) {
-        Memory.copy(out + row * bytes, table + id * bytes, bytes);
+        if (!stored) {
+          Memory.copy(out + row * bytes, table + id * bytes, bytes);
+        }
         continue;
       }
       long position = row % t + (starts == 0 ? 0 : Memory.getInt(starts + 4 * (row / t)));
       if (position < 0 || position >= p) {
         return Fields.badIndex(scratch, row, position, p);
       }
-      AddKernel.add(out + row * bytes, table + id * bytes, positions + position * bytes, bytes);
+      long to = out + row * bytes;
+      AddKernel.add(to, stored ? to : table + id * bytes, positions + position * bytes, bytes);
     }
     return Status.OK;
   }

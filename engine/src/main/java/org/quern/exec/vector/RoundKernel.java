@@ -33,6 +33,13 @@ final class RoundKernel implements VectorKernel {
     }
   }
 
+  /** The elements from {@code first} to before {@code last} of x, as floats in y. */
+  static void widen(long y, long x, long first, long last) {
+    for (long i = first; i < last; i++) {
+      Memory.setInt(y + 4 * i, Memory.getShort(x + 2 * i) << Short.SIZE);
+    }
+  }
+
   private static int upper(int bits) {
     boolean nan = Float.isNaN(Float.intBitsToFloat(bits));
     int odd = bits >>> Short.SIZE & 1;
@@ -47,9 +54,7 @@ final class RoundKernel implements VectorKernel {
       long y = Fields.pointer(record, 0);
       long x = Fields.pointer(record, 1);
       long last = Share.first(n, Share.ELEMENTS, part + 1, parts);
-      for (long i = Share.first(n, Share.ELEMENTS, part, parts); i < last; i++) {
-        Memory.setInt(y + 4 * i, Memory.getShort(x + 2 * i) << Short.SIZE);
-      }
+      widen(y, x, Share.first(n, Share.ELEMENTS, part, parts), last);
       return Status.OK;
     }
   }

@@ -16,10 +16,12 @@ import org.quern.ir.Value;
  * Rows of a table by their ids, plus rows of a table of learned positions: {@code out[b,t] =
  * table[ids[b,t]] + positions[starts[b] + t]}. With no positions it gathers rows of any matrix.
  *
- * <p>Inputs: ids {@code [B, T]} I32, table {@code [V, C]}, positions {@code [P, C]} or none, starts
- * {@code [B]} I32 or none (zero). Output: {@code [B, T, C]}.
+ * <p>Inputs: ids {@code [B, T]} I32, table {@code [V, C]} F32 or BF16, positions {@code [P, C]} or
+ * none, starts {@code [B]} I32 or none (zero). Output: {@code [B, T, C]}.
  */
 public record Embedding() implements Op {
+  private static final int STORED_BF16 = 8;
+
   /** Appends the operation. */
   public static Value apply(Graph graph, Value ids, Value table, Value positions, Value starts) {
     return graph.apply(new Embedding(), ids, table, positions, starts);
@@ -32,7 +34,12 @@ public record Embedding() implements Op {
     Value positions = inputs.get(2);
     Checks.type(this, "ids", ids, DType.I32);
     Checks.that(ids.shape().rank() == 2, this, "ids must be [batch, time]", ids);
-    Checks.f32(this, table, positions);
+    Checks.f32(this, positions);
+    Checks.that(
+        table.dtype() == DType.F32 || table.dtype() == DType.BF16,
+        this,
+        "the table must be F32 or BF16",
+        table);
     Checks.that(table.shape().rank() == 2, this, "the table must be [vocabulary, channels]", table);
     int batch = ids.shape().dimension(0);
     int time = ids.shape().dimension(1);
@@ -62,13 +69,22 @@ public record Embedding() implements Op {
     record.pointer(node.input(1));
     record.pointer(node.input(2));
     record.pointer(node.input(3));
-    writeSizes(node.input(0), node.input(1), node.input(2), record);
+    Value table = node.input(1);
+    Value positions = node.input(2);
+    record.integers(
+        node.input(0).shape().elements(),
+        table.shape().last(),
+        table.shape().dimension(0),
+        node.input(0).shape().dimension(1),
+        positions.isNone() ? 0 : positions.shape().dimension(0),
+        table.dtype() == DType.BF16 ? STORED_BF16 : 0);
   }
 
   @Override
   public Cost cost(Node node) {
-    long bytes = node.output(0).bytes();
-    return new Cost(node.output(0).shape().elements(), 2 * bytes + node.input(0).bytes());
+    long elements = node.output(0).shape().elements();
+    long read = elements * node.input(1).dtype().bytes();
+    return new Cost(elements, node.output(0).bytes() + read + node.input(0).bytes());
   }
 
   @Override
@@ -88,15 +104,6 @@ public record Embedding() implements Op {
                   tableWanted ? adjoints.accumulator(table) : Value.NONE,
                   positionsWanted ? adjoints.accumulator(positions) : Value.NONE));
     }
-  }
-
-  private static void writeSizes(Value ids, Value table, Value positions, RecordWriter record) {
-    record.integers(
-        ids.shape().elements(),
-        table.shape().last(),
-        table.shape().dimension(0),
-        ids.shape().dimension(1),
-        positions.isNone() ? 0 : positions.shape().dimension(0));
   }
 
   /**
