@@ -10,6 +10,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -29,7 +30,9 @@ import org.quern.train.TrainingOptions;
 
 /** Weights used where the model's file is mapped: the same as copies, in less memory. */
 class MappedWeightsTest {
-  private static final int[] PROMPT = {1, 2, 3};
+  /** Some pieces of many rows and of few; ids that every vocabulary has. */
+  private static final int[] PROMPT = IntStream.range(0, 24).map(i -> i * 5 % 13).toArray();
+
   private static final GenerationOptions OPTIONS =
       GenerationOptions.sampling(8, 1, 5).withEndAtEndOfText(false);
 
@@ -173,7 +176,7 @@ class MappedWeightsTest {
   }
 
   private static Decoder decoder(Engine engine, Model model) {
-    return new Decoder(engine.backend(), model.architecture(), model.memory(), 1, 16);
+    return new Decoder(engine.backend(), model.architecture(), model.memory(), 1, 64);
   }
 
   @Test
