@@ -11,7 +11,7 @@ import org.quern.exec.CpuBackend;
 import org.quern.exec.ModelMemory;
 import org.quern.exec.WeightSource;
 import org.quern.ir.ParameterLayout;
-import org.quern.ir.Precision;
+import org.quern.ir.WeightForm;
 import org.quern.memory.AvailableMemory;
 import org.quern.memory.SlabAllocator;
 import org.quern.model.CausalLanguageModel;
@@ -140,8 +140,12 @@ public final class Engine implements AutoCloseable {
   private Model load(ModelFolder source) {
     CausalLanguageModel architecture = CausalLanguageModel.of(source.config());
     ParameterLayout layout = architecture.layout();
-    ModelMemory memory = weights(source, layout);
+    WeightSource files = source.weights(layout);
+    ModelMemory memory = backend.allocate(source.folder().toString(), layout, files);
     try {
+      if (!mapWeights) {
+        memory = copied(memory, files, source.folder().toString(), layout);
+      }
       return register(
           new Model(this, architecture, memory, source.tokenizer(), true, source.endOfText()));
     } catch (RuntimeException e) {
@@ -150,24 +154,15 @@ public final class Engine implements AutoCloseable {
     }
   }
 
-  private ModelMemory weights(ModelFolder source, ParameterLayout layout) {
-    String owner = source.folder().toString();
-    WeightSource weights = source.weights(layout);
-    if (mapWeights) {
-      return backend.allocate(owner, layout, weights);
+  /** The model's memory without its files: their weights are floats in it, or are held as BF16. */
+  private ModelMemory copied(
+      ModelMemory mapped, WeightSource files, String owner, ParameterLayout layout) {
+    if (backend.weightForm(mapped) == WeightForm.F32) {
+      mapped.copyWeights();
+      return mapped;
     }
-    if (backend.precision() == Precision.F32) {
-      ModelMemory memory = backend.allocate(owner, layout, weights);
-      try {
-        memory.copyWeights();
-        return memory;
-      } catch (RuntimeException e) {
-        memory.close();
-        throw e;
-      }
-    }
-    HeldWeights copy = HeldWeights.copyOf(weights, allocator, owner, layout, backend.threads());
-    weights.close();
+    HeldWeights copy = HeldWeights.copyOf(files, allocator, owner, layout, backend.threads());
+    mapped.close();
     return backend.allocate(owner, layout, copy);
   }
 
