@@ -63,7 +63,7 @@ enum quern_flag {
     QUERN_FUSED = 8
 };
 
-/* quern_record.integers[6] of matmul_f32 and matmul_bf16; of embedding_f32 integers[5] may say QUERN_STORED_BF16. */
+/* quern_record.integers[6] of matmul_f32 and matmul_bf16; embedding_f32 has QUERN_STORED_BF16 alone. */
 enum quern_matmul_flag {
     QUERN_TRANSPOSE_A = 1,
     QUERN_TRANSPOSE_B = 2,
@@ -253,7 +253,8 @@ QUERN_API const char *quern_error_message(void);
  *
  * embedding_f32            out[n] = table[ids[n]] (+ positions[starts[n / T] + n % T])
  *   p0 out [N,C]  p1 ids int32 [N]  p2 table [V,C]  p3 positions [P,C] or null  p4 starts or null
- *   i0 N  i1 C  i2 V  i3 T  i4 P  i5 QUERN_STORED_BF16 if the table is: split by rows
+ *   i0 N  i1 C  i2 V  i3 T  i4 P  i5 0, or QUERN_STORED_BF16 if the table is stored so
+ *                                                    split by rows
  * embedding_backward_f32   dtable[ids[n]] += dout[n]; dpositions[n % T] += dout[n]
  *   p0 dtable [V,C]  p1 ids  p2 dout [N,C]  p3 dpositions [P,C] or null
  *   i0 N  i1 C  i2 V  i3 T  i4 P                     split by channels, rows added in order
