@@ -20,8 +20,6 @@ import org.quern.ir.Value;
  * none, starts {@code [B]} I32 or none (zero). Output: {@code [B, T, C]}.
  */
 public record Embedding() implements Op {
-  private static final int STORED_BF16 = 8;
-
   /** Appends the operation. */
   public static Value apply(Graph graph, Value ids, Value table, Value positions, Value starts) {
     return graph.apply(new Embedding(), ids, table, positions, starts);
@@ -77,7 +75,7 @@ public record Embedding() implements Op {
         table.shape().dimension(0),
         node.input(0).shape().dimension(1),
         positions.isNone() ? 0 : positions.shape().dimension(0),
-        table.dtype() == DType.BF16 ? STORED_BF16 : 0);
+        table.dtype() == DType.BF16 ? Matmul.STORED_BF16 : 0);
   }
 
   @Override

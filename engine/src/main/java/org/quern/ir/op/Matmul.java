@@ -27,7 +27,7 @@ public record Matmul(boolean transposed) implements Op {
   private static final int TRANSPOSE_A = 1;
   private static final int TRANSPOSE_B = 2;
   private static final int ACCUMULATE = 4;
-  private static final int STORED_BF16 = 8;
+  static final int STORED_BF16 = 8;
   private static final int STORED_A_BF16 = 16;
 
   /**
