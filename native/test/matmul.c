@@ -199,6 +199,33 @@ static void check_special(int32_t kernel) {
     check_free(0);
 }
 
+/* A row has the same bits whatever rows it is computed with. */
+static void check_company(int64_t n, int64_t k, int64_t flags) {
+    enum { MOST = 8 };
+    const int stored = (flags & QUERN_STORED_BF16) != 0;
+    float *a = check_random(MOST * k, 1), *out = check_floats(MOST * n), *alone = check_floats(n);
+    float *b = check_random(stored ? (n * k + 1) / 2 : n * k, 1);
+    for (int64_t i = 0; stored && i < n * k; i++) {
+        ((uint16_t *)b)[i] = (uint16_t)(0x3f80 ^ check_below(128) ^ check_below(2) << 15);
+    }
+    const int64_t b_stride = flags & QUERN_TRANSPOSE_B ? k : n;
+    for (int tier = 0; tier < QUERN_TIERS; tier++) {
+        if (!check_has_tier(tier)) continue;
+        for (int64_t m = 2; m <= MOST; m++) {
+            quern_record record = {.pointers = {out, a, b}, .integers = {m, n, k, k, b_stride, n, flags}};
+            check_run(QUERN_KERNEL_matmul_f32, tier, &record, 1);
+            for (int64_t i = 0; i < m; i++) {
+                quern_record single = {.pointers = {alone, a + i * k, b},
+                                       .integers = {1, n, k, k, b_stride, n, flags}};
+                check_run(QUERN_KERNEL_matmul_f32, tier, &single, 1);
+                CHECK(memcmp(alone, out + i * n, (size_t)n * sizeof *out) == 0, "%s row %ld of %ld, n %ld k %ld flags %ld",
+                      check_tier_names[tier], (long)i, (long)m, (long)n, (long)k, (long)flags);
+            }
+        }
+    }
+    check_free(0);
+}
+
 static void check_cancel(int32_t kernel) {
     float *x = check_random(64 * 64, 1), *out = check_floats(64 * 64);
     quern_step step = {.cancel = 1};
@@ -254,6 +281,18 @@ int main(void) {
         check_case(&(matmul_case){33, 1061, 65, flags, 0, 0, QUERN_KERNEL_matmul_bf16});
         check_case(&(matmul_case){353, 39, 33, flags, 0, 2, QUERN_KERNEL_matmul_bf16});
         check_case(&(matmul_case){19, 2089, 37, flags, 1, 0, QUERN_KERNEL_matmul_bf16});
+    }
+    for (int64_t flags = 0; flags < 16; flags++) {
+        if (flags & (QUERN_TRANSPOSE_A | QUERN_ACCUMULATE)) continue;
+        check_company(19, 1, flags);
+        check_company(37, 45, flags);
+        check_company(13, 581, flags);
+    }
+    /* Deeper than so many rows have room for in scratch memory. */
+    static const int64_t deep[] = {1, 2, 3, 8};
+    for (int i = 0; i < 4; i++) {
+        check_case(&(matmul_case){deep[i], 5, QUERN_WORK_BYTES / 4 / deep[i] + 3, QUERN_TRANSPOSE_B, 1, 0,
+                                  QUERN_KERNEL_matmul_f32});
     }
     return check_result();
 }

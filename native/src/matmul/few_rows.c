@@ -9,6 +9,35 @@ QUERN_INLINE void put(float *out, float x, const float *bias, int64_t j, int add
 }
 
 /*
+ * Columns of a row or two that are computed together, each one stream of b. Eight would be one more than fit
+ * beside a into a set of the first-level cache, which is where all are whose rows are as long as pages.
+ */
+#define STREAMS 4
+#define STREAM_ROWS 2
+
+/* Bytes of a stream that are asked for ahead: the CPU itself does not look beyond a page. */
+#define AHEAD 384
+
+QUERN_INLINE void ask_ahead(const void *b, int64_t at, const int stored) {
+    __builtin_prefetch((const char *)operand_at(b, at, stored) + AHEAD);
+}
+
+/* sum[i][n] += one vector of a's row i times that of b's row n, from step k on. */
+QUERN_INLINE void add_products(vfloat sum[STREAM_ROWS][STREAMS], const float *a, int64_t a_row,
+                               const void *b, const int stored, int64_t next, int64_t k, const int rows,
+                               const int count) {
+    vfloat x[STREAMS];
+#pragma GCC unroll 4
+    for (int n = 0; n < count; n++) x[n] = operand_load(b, n * next + k, stored);
+#pragma GCC unroll 2
+    for (int i = 0; i < rows; i++) {
+        const vfloat y = v_load(a + i * a_row + k);
+#pragma GCC unroll 4
+        for (int n = 0; n < count; n++) sum[i][n] = v_fma(y, x[n], sum[i][n]);
+    }
+}
+
+/*
  * Dot products of `rows` rows of a with `count` columns of op(b), which stand `apart` rows of b from each
  * other. Each sum runs over k in steps of QUERN_LANES in one accumulator, so it does not depend on the
  * company it is computed in.
@@ -16,39 +45,40 @@ QUERN_INLINE void put(float *out, float x, const float *bias, int64_t j, int add
 QUERN_INLINE void dots(float *out, int64_t out_stride, const float *a, int64_t a_row, const void *b,
                        const int stored, int64_t b_stride, const float *bias, int64_t j, int64_t apart,
                        int add, const int rows, const int count, int64_t depth) {
-    vfloat sum[QUERN_FEW_ROWS][8];
-#pragma GCC unroll 8
+    const int line = 64 / (stored ? 2 : 4);
+    vfloat sum[STREAM_ROWS][STREAMS];
+#pragma GCC unroll 2
     for (int i = 0; i < rows; i++) {
-#pragma GCC unroll 8
+#pragma GCC unroll 4
         for (int n = 0; n < count; n++) sum[i][n] = v_zero();
     }
     b = operand_at(b, j * b_stride, stored);
     const int64_t next = apart * b_stride;
     int64_t k = 0;
-    for (; k + QUERN_LANES <= depth; k += QUERN_LANES) {
-        vfloat x[8];
-#pragma GCC unroll 8
-        for (int n = 0; n < count; n++) x[n] = operand_load(b, n * next + k, stored);
-#pragma GCC unroll 8
-        for (int i = 0; i < rows; i++) {
-            vfloat y = v_load(a + i * a_row + k);
-#pragma GCC unroll 8
-            for (int n = 0; n < count; n++) sum[i][n] = v_fma(y, x[n], sum[i][n]);
+    for (; k + line <= depth; k += line) {
+#pragma GCC unroll 4
+        for (int n = 0; n < count; n++) ask_ahead(b, n * next + k, stored);
+#pragma GCC unroll 4
+        for (int c = 0; c < line; c += QUERN_LANES) {
+            add_products(sum, a, a_row, b, stored, next, k + c, rows, count);
         }
     }
+    for (; k + QUERN_LANES <= depth; k += QUERN_LANES) {
+        add_products(sum, a, a_row, b, stored, next, k, rows, count);
+    }
     if (k < depth) {
-#pragma GCC unroll 8
+#pragma GCC unroll 4
         for (int n = 0; n < count; n++) {
-            vfloat x = operand_load_first(b, n * next + k, depth - k, stored);
-#pragma GCC unroll 8
+            const vfloat x = operand_load_first(b, n * next + k, depth - k, stored);
+#pragma GCC unroll 2
             for (int i = 0; i < rows; i++) {
                 sum[i][n] = v_fma(v_load_first(a + i * a_row + k, depth - k), x, sum[i][n]);
             }
         }
     }
-#pragma GCC unroll 8
+#pragma GCC unroll 2
     for (int i = 0; i < rows; i++) {
-#pragma GCC unroll 8
+#pragma GCC unroll 4
         for (int n = 0; n < count; n++) {
             put(out + i * out_stride, v_sum(sum[i][n]), bias, j + n * apart, add);
         }
@@ -56,37 +86,155 @@ QUERN_INLINE void dots(float *out, int64_t out_stride, const float *a, int64_t a
 }
 
 /*
- * The columns computed together are not neighbours but a `count`-th of all apart: each then reads b as
- * one long stream, which the CPU fetches ahead. Rows of neighbours end before it has caught up.
+ * The columns computed together are not neighbours but a quarter of all apart: each then reads b as one
+ * long stream, which the CPU fetches ahead. Rows of neighbours end before it has caught up.
  */
-#define DOTS(rows, count)                                                                          \
-    case rows: {                                                                                   \
-        const int64_t apart = columns / count;                                                     \
-        for (int64_t j = 0; j < apart; j++) {                                                      \
-            dots(out, out_stride, a, a_row, b, stored, b_stride, bias, j, apart, add, rows, count, \
-                 depth);                                                                           \
-        }                                                                                          \
-        for (int64_t j = apart * count; j < columns; j++) {                                        \
-            dots(out, out_stride, a, a_row, b, stored, b_stride, bias, j, 0, add, rows, 1, depth); \
-        }                                                                                          \
-        break;                                                                                     \
+QUERN_INLINE void streams(float *out, int64_t out_stride, const float *a, int64_t a_row, const void *b,
+                          const int stored, int64_t b_stride, const float *bias, int add, const int rows,
+                          int64_t columns, int64_t depth) {
+    const int64_t apart = columns / STREAMS;
+    for (int64_t j = 0; j < apart; j++) {
+        dots(out, out_stride, a, a_row, b, stored, b_stride, bias, j, apart, add, rows, STREAMS, depth);
     }
+    for (int64_t j = apart * STREAMS; j < columns; j++) {
+        dots(out, out_stride, a, a_row, b, stored, b_stride, bias, j, 0, add, rows, 1, depth);
+    }
+}
 
-QUERN_INLINE void transposed_rows(float *out, int64_t out_stride, const float *a, int64_t a_row,
-                                  const void *b, const int stored, int64_t b_stride,
-                                  const float *bias, int add, int64_t rows, int64_t columns,
-                                  int64_t depth) {
+/* Rows whose sums with some columns are in registers together: up to 12 of 16 registers, or 24 of 32. */
+#define WIDE (QUERN_LANES == 16)
+#define GROUP_ROWS 6
+#define GROUP_COLUMNS (WIDE ? 6 : 3)
+
+/*
+ * Packs a group of rows, a vector of each in turn, so that it is one stream: rows that are apart by powers
+ * of two throw each other out of the cache. The last vectors are filled up with zeros. Returns its end.
+ */
+static float *pack_group(float *packed, const float *a, int64_t a_row, int64_t rows, int64_t depth) {
+    for (int64_t k = 0; k < depth; k += QUERN_LANES) {
+        for (int64_t i = 0; i < rows; i++) {
+            const float *from = a + i * a_row + k;
+            v_store(packed, depth - k >= QUERN_LANES ? v_load(from) : v_load_first(from, depth - k));
+            packed += QUERN_LANES;
+        }
+    }
+    return packed;
+}
+
+/* add_products of a packed group of rows. */
+QUERN_INLINE void add_group_products(vfloat sum[GROUP_ROWS][GROUP_COLUMNS], const float *packed, const void *b,
+                                     const int stored, int64_t next, int64_t k, int64_t steps, const int rows,
+                                     const int count) {
+    vfloat x[GROUP_COLUMNS];
+#pragma GCC unroll 6
+    for (int n = 0; n < count; n++) {
+        x[n] = steps >= QUERN_LANES ? operand_load(b, n * next + k, stored)
+                                    : operand_load_first(b, n * next + k, steps, stored);
+    }
+#pragma GCC unroll 6
+    for (int i = 0; i < rows; i++) {
+        const vfloat y = v_load(packed + k * rows + i * QUERN_LANES);
+#pragma GCC unroll 6
+        for (int n = 0; n < count; n++) sum[i][n] = v_fma(y, x[n], sum[i][n]);
+    }
+}
+
+/* dots of a packed group of rows. */
+QUERN_INLINE void group_dots(float *out, int64_t out_stride, const float *packed, const void *b,
+                             const int stored, int64_t b_stride, const float *bias, int64_t j, int64_t apart,
+                             int add, const int rows, const int count, int64_t depth) {
+    const int line = 64 / (stored ? 2 : 4);
+    vfloat sum[GROUP_ROWS][GROUP_COLUMNS];
+#pragma GCC unroll 6
+    for (int i = 0; i < rows; i++) {
+#pragma GCC unroll 6
+        for (int n = 0; n < count; n++) sum[i][n] = v_zero();
+    }
+    b = operand_at(b, j * b_stride, stored);
+    const int64_t next = apart * b_stride;
+    int64_t k = 0;
+    for (; k + line <= depth; k += line) {
+#pragma GCC unroll 6
+        for (int n = 0; n < count; n++) ask_ahead(b, n * next + k, stored);
+#pragma GCC unroll 4
+        for (int c = 0; c < line; c += QUERN_LANES) {
+            add_group_products(sum, packed, b, stored, next, k + c, QUERN_LANES, rows, count);
+        }
+    }
+    for (; k + QUERN_LANES <= depth; k += QUERN_LANES) {
+        add_group_products(sum, packed, b, stored, next, k, QUERN_LANES, rows, count);
+    }
+    if (k < depth) add_group_products(sum, packed, b, stored, next, k, depth - k, rows, count);
+#pragma GCC unroll 6
+    for (int i = 0; i < rows; i++) {
+#pragma GCC unroll 6
+        for (int n = 0; n < count; n++) {
+            put(out + i * out_stride, v_sum(sum[i][n]), bias, j + n * apart, add);
+        }
+    }
+}
+
+/* One group of rows, or two. */
+QUERN_INLINE void groups(float *out, int64_t out_stride, const float *a, int64_t a_row, const void *b,
+                         const int stored, int64_t b_stride, const float *bias, int add, const int first,
+                         const int second, const int count, int64_t columns, int64_t depth, float *packed) {
+    float *const packed_second = pack_group(packed, a, a_row, first, depth);
+    pack_group(packed_second, a + first * a_row, a_row, second, depth);
+    const int64_t apart = columns / count;
+    for (int64_t j = 0; j < apart; j++) {
+        group_dots(out, out_stride, packed, b, stored, b_stride, bias, j, apart, add, first, count, depth);
+        if (second == 0) continue;
+        group_dots(out + first * out_stride, out_stride, packed_second, b, stored, b_stride, bias, j, apart,
+                   add, second, count, depth);
+    }
+    for (int i = 0; i < first + second; i++) {
+        for (int64_t j = apart * count; j < columns; j++) {
+            dots(out + i * out_stride, 0, a + i * a_row, 0, b, stored, b_stride, bias, j, 0, add, 1, 1, depth);
+        }
+    }
+}
+
+#define GROUPS(rows, first, second, count)                                                              \
+    case rows:                                                                                          \
+        groups(out, out_stride, a, a_row, b, stored, b_stride, bias, add, first, second, count, columns, \
+               depth, work);                                                                            \
+        break;
+
+/* From three rows on, where arithmetic takes as long as reading. */
+QUERN_INLINE void grouped_rows(float *out, int64_t out_stride, const float *a, int64_t a_row, const void *b,
+                               const int stored, int64_t b_stride, const float *bias, int add, int64_t rows,
+                               int64_t columns, int64_t depth, float *work) {
     switch (rows) {
-        DOTS(1, 8)
-        DOTS(2, 4)
-        DOTS(3, 3)
-        DOTS(4, 2)
-        DOTS(5, 2)
-        DOTS(6, 2)
-        DOTS(7, 1)
-        DOTS(8, 1)
+        GROUPS(3, 3, 0, WIDE ? 6 : 3)
+        GROUPS(4, 4, 0, WIDE ? 6 : 3)
+        GROUPS(5, 5, 0, WIDE ? 4 : 2)
+        GROUPS(6, 6, 0, WIDE ? 4 : 2)
+        GROUPS(7, 4, 3, WIDE ? 6 : 3)
+        GROUPS(8, 4, 4, WIDE ? 6 : 3)
         default:
             break;
+    }
+}
+
+/* Whether so many packed rows fit into a worker's scratch memory. */
+QUERN_INLINE int fit(int64_t rows, int64_t depth) {
+    return rows * (depth + QUERN_LANES) <= (int64_t)(QUERN_WORK_BYTES / sizeof(float));
+}
+
+QUERN_INLINE void transposed_rows(float *out, int64_t out_stride, const float *a, int64_t a_row,
+                                  const void *b, const int stored, int64_t b_stride, const float *bias,
+                                  int add, int64_t rows, int64_t columns, int64_t depth, float *work) {
+    if (rows > STREAM_ROWS && fit(rows, depth)) {
+        grouped_rows(out, out_stride, a, a_row, b, stored, b_stride, bias, add, rows, columns, depth, work);
+        return;
+    }
+    for (; rows >= STREAM_ROWS; rows -= STREAM_ROWS) {
+        streams(out, out_stride, a, a_row, b, stored, b_stride, bias, add, STREAM_ROWS, columns, depth);
+        out += STREAM_ROWS * out_stride;
+        a += STREAM_ROWS * a_row;
+    }
+    if (rows > 0) {
+        streams(out, out_stride, a, a_row, b, stored, b_stride, bias, add, 1, columns, depth);
     }
 }
 
@@ -154,7 +302,8 @@ QUERN_INLINE void any_rows(float *out, int64_t out_stride, const float *a, int64
                            int transposed, const float *bias, int add, int64_t rows, int64_t columns,
                            int64_t depth, float *work) {
     if (transposed) {
-        transposed_rows(out, out_stride, a, a_row, b, stored, b_stride, bias, add, rows, columns, depth);
+        transposed_rows(out, out_stride, a, a_row, b, stored, b_stride, bias, add, rows, columns, depth,
+                        work);
     } else {
         plain_rows(out, out_stride, a, a_row, a_step, b, stored, b_stride, bias, add, rows, columns,
                    depth, work);
