@@ -8,6 +8,8 @@
  * rows do not depend on the number of workers, and so neither do the results.
  */
 #include "kernels/attention.h"
+#include "kernels/attention_rows.h"
+#include "kernels/attention_softmax.h"
 #include "matmul/gemm.h"
 
 #define WORK_FLOATS (QUERN_WORK_BYTES / (int64_t)sizeof(float))
@@ -19,9 +21,6 @@
 #define BLOCK_ROWS (48 / QUERN_TILE_ROWS * QUERN_TILE_ROWS)
 #define BLOCK_KEYS 128
 #define HALF_BLOCK_ROWS (BLOCK_ROWS / 2 / QUERN_TILE_ROWS * QUERN_TILE_ROWS)
-
-/* A key/value head with at most so many rows has them weighed one by one, and its keys not packed. */
-#define SINGLE_ROWS 4
 
 _Static_assert(HALF_BLOCK_ROWS > 0, "half a block is a tile at least");
 _Static_assert(BLOCK_KEYS % QUERN_TILE_COLUMNS == 0, "keys are packed in whole panels");
@@ -44,13 +43,6 @@ static block_size block_of(const attention *x, int64_t vectors, int64_t maps) {
         block.keys = quern_max(block.keys / 2, QUERN_TILE_COLUMNS);
     }
     return block;
-}
-
-/* Cuts scratch memory into pieces. */
-QUERN_INLINE float *take(float **work, int64_t n) {
-    float *piece = *work;
-    *work += n;
-    return piece;
 }
 
 /* Of rows.first <= r < rows.last those that see any of the keys first <= s < last. */
@@ -83,100 +75,6 @@ static row_block gather(const attention *x, float *copy, const float *from, int6
 QUERN_INLINE void clear_unseen(float *weights, quern_range seen, int64_t first, int64_t last) {
     for (int64_t s = first; s < quern_min(seen.first, last); s++) weights[s - first] = 0;
     for (int64_t s = quern_max(seen.last, first); s < last; s++) weights[s - first] = 0;
-}
-
-/* What a row carries from one block of keys to the next. */
-typedef struct online {
-    float highest;
-    float sum;
-} online;
-
-/*
- * Turns the scores q . k of keys seen.first <= s < seen.last into weights relative to the highest
- * score so far, adds them to the sum, and applies dropout. Returns what sums made from earlier keys
- * are to be multiplied by.
- */
-static float weigh(const attention *x, online *state, float *scores, float *random, int64_t b,
-                   int64_t g, int64_t r, quern_range seen) {
-    const int64_t n = seen.last - seen.first;
-    const vfloat scale = v_splat(x->scale);
-    vfloat most = v_splat(state->highest);
-    int64_t i = 0;
-    for (; i + QUERN_LANES <= n; i += QUERN_LANES) most = v_max(most, scale * v_load(scores + i));
-    if (i < n) {
-        vint inside = v_less(v_floats(v_iota()), v_splat((float)(n - i)));
-        vfloat score = scale * v_load_first(scores + i, n - i);
-        most = v_max(most, v_select(inside, score, v_splat(-INFINITY)));
-    }
-    const float highest = v_highest(most);
-    /* Where all scores are -infinity nothing is seen; subtracting 0 gives weights of 0, not NaN. */
-    const vfloat base = v_splat(highest == -INFINITY ? 0.0f : highest);
-    const float correction = highest == state->highest ? 1.0f : exp_of(state->highest - highest);
-    vfloat sum = v_zero();
-    for (i = 0; i + QUERN_LANES <= n; i += QUERN_LANES) {
-        vfloat weight = v_exp(scale * v_load(scores + i) - base);
-        v_store(scores + i, weight);
-        sum = sum + weight;
-    }
-    if (i < n) {
-        vfloat weight = v_exp(scale * v_load_first(scores + i, n - i) - base);
-        v_store_first(scores + i, weight, n - i);
-        sum = sum + v_load_first(scores + i, n - i);
-    }
-    state->sum = state->sum * correction + v_sum(sum);
-    state->highest = highest;
-    if (x->dropout > 0) drop(x, scores, random, b, g, r, seen.first, seen.last);
-    return correction;
-}
-
-/* Makes a row's out from its sums, which may stand in out, and its lse. */
-QUERN_INLINE void finish_row(const attention *x, const quern_record *record, const float *sums,
-                             online state, int64_t b, int64_t g, int64_t r) {
-    float *out = record->pointers[0];
-    float *lse = record->pointers[1];
-    scaled_copy(out + row_offset(x, b, g, r, x->out_stride), state.sum != 0 ? 1.0f / state.sum : 1.0f,
-                sums, x->size);
-    lse[lse_offset(x, b, g, r)] = state.highest + log_of(state.sum);
-}
-
-/*
- * Rows weighed one by one, for few rows, as in decoding, and for heads too wide for blocks: keys and
- * values are read in order and where they stand, sums kept in out.
- */
-static void attend_rows(const attention *x, const quern_record *record, int64_t b, int64_t g,
-                        quern_range rows, float *work) {
-    float *out = record->pointers[0];
-    const float *q = record->pointers[2];
-    const float *k = record->pointers[3];
-    const float *v = record->pointers[4];
-    float *scores = take(&work, BLOCK_KEYS);
-    float *random = take(&work, BLOCK_KEYS);
-    online states[SINGLE_ROWS];
-    for (int64_t r = rows.first; r < rows.last; r++) {
-        states[r - rows.first] = (online){-INFINITY, 0};
-        memset(out + row_offset(x, b, g, r, x->out_stride), 0, (size_t)x->size * sizeof(float));
-    }
-    const int64_t first = seen_by(x, b, rows.first).first, last = seen_by(x, b, rows.last - 1).last;
-    for (int64_t s = first / BLOCK_KEYS * BLOCK_KEYS; s < last; s += BLOCK_KEYS) {
-        for (int64_t r = rows.first; r < rows.last; r++) {
-            const quern_range seen = within(seen_by(x, b, r), s, s + BLOCK_KEYS);
-            const int64_t n = seen.last - seen.first;
-            if (n <= 0) continue;
-            const float *query = q + row_offset(x, b, g, r, x->q_stride);
-            const float *key = k + key_offset(x, b, g, seen.first, x->k_stride);
-            for (int64_t i = 0; i < n; i++) {
-                prefetch_row(key + (i + ROWS_AHEAD) * x->k_stride, x->size);
-                scores[i] = dot(query, key + i * x->k_stride, x->size);
-            }
-            const float correction = weigh(x, &states[r - rows.first], scores, random, b, g, r, seen);
-            add_weighted(out + row_offset(x, b, g, r, x->out_stride), correction, scores,
-                         v + key_offset(x, b, g, seen.first, x->v_stride), x->v_stride, n, x->size);
-        }
-    }
-    for (int64_t r = rows.first; r < rows.last; r++) {
-        finish_row(x, record, out + row_offset(x, b, g, r, x->out_stride), states[r - rows.first], b, g,
-                   r);
-    }
 }
 
 /* The scratch memory of the forward by blocks. */
@@ -271,14 +169,16 @@ QUERN_KERNEL_DEFINE(attention_f32) {
     const attention x = attention_of(record, record->pointers[5]);
     const int64_t rows = rows_of(&x), heads = x.batch * x.groups;
     forward_work w = forward_work_of(&x, quern_work(record, part));
-    const int single = rows <= SINGLE_ROWS || w.block.rows == 0;
-    int64_t height = single ? SINGLE_ROWS : w.block.rows;
+    const int single = rows <= QUERN_ATTENTION_ROWS || w.block.rows == 0;
+    int64_t height = single ? QUERN_ATTENTION_ROWS : w.block.rows;
     /* Rows weighed one by one may be divided anyhow: so that there is something for every worker. */
     if (single && heads * ((rows + height - 1) / height) < 2 * parts) height = 1;
     const int64_t units = (rows + height - 1) / height;
 
     /* A unit costs as many steps as its rows see keys; each worker gets neighbours of equal cost. */
     double total = 0;
+    int64_t head = 0;
+    quern_range gathered = {0, 0};
     for (int pass = 0; pass < 2; pass++) {
         double before = 0;
         for (int64_t i = 0; i < heads * units; i++) {
@@ -291,14 +191,21 @@ QUERN_KERNEL_DEFINE(attention_f32) {
             before += cost;
             if (!mine) continue;
             if (quern_cancelled(record)) return QUERN_CANCELLED;
-            if (single) {
-                attend_rows(&x, record, b, g, own, quern_work(record, part));
-            } else {
+            if (!single) {
                 attend_block(&x, record, b, g, own, &w);
+                continue;
             }
+            /* Neighbours of a head together, so that its keys are read once for all of them. */
+            if (head != i / units || own.last - gathered.first > QUERN_ATTENTION_ROWS) {
+                quern_attend_rows(&x, record, head, gathered, quern_work(record, part));
+                head = i / units;
+                gathered.first = own.first;
+            }
+            gathered.last = own.last;
         }
         total = before;
     }
+    quern_attend_rows(&x, record, head, gathered, quern_work(record, part));
     return QUERN_OK;
 }
 

@@ -53,6 +53,13 @@ QUERN_INLINE attention attention_of(const quern_record *record, const int32_t *s
     return x;
 }
 
+/* Cuts scratch memory into pieces. */
+QUERN_INLINE float *take(float **work, int64_t n) {
+    float *piece = *work;
+    *work += n;
+    return piece;
+}
+
 /* Rows of one sequence and key/value head. */
 QUERN_INLINE int64_t rows_of(const attention *x) { return x->time * x->shared; }
 

@@ -1,0 +1,195 @@
+/*
+ * Keys and values are read in order and where they stand, a block of them once for all rows: scores of some
+ * rows and keys, and then sums of some rows and parts of values, fill the registers.
+ */
+#include "kernels/attention_rows.h"
+
+#include "kernels/attention_softmax.h"
+
+/* Keys whose scores are there at a time; blocks begin at multiples of it. */
+#define BLOCK_KEYS 128
+
+/* Rows and keys whose scores are in registers together, at most. */
+#define ROWS_TOGETHER 4
+#define KEYS_TOGETHER 4
+
+/* scores[r][i] = queries[r] . key i for i < count, each as dot has it. */
+QUERN_INLINE void score_together(const float *const *queries, float *scores, const float *keys, int64_t stride,
+                                 int64_t size, const int rows, const int count) {
+    vfloat sum[ROWS_TOGETHER][KEYS_TOGETHER];
+#pragma GCC unroll 4
+    for (int r = 0; r < rows; r++) {
+#pragma GCC unroll 4
+        for (int i = 0; i < count; i++) sum[r][i] = v_zero();
+    }
+    for (int64_t d = 0; d < size; d += QUERN_LANES) {
+        const int whole = d + QUERN_LANES <= size;
+        vfloat x[KEYS_TOGETHER];
+#pragma GCC unroll 4
+        for (int i = 0; i < count; i++) {
+            const float *key = keys + i * stride + d;
+            x[i] = whole ? v_load(key) : v_load_first(key, size - d);
+        }
+#pragma GCC unroll 4
+        for (int r = 0; r < rows; r++) {
+            const float *query = queries[r] + d;
+            const vfloat y = whole ? v_load(query) : v_load_first(query, size - d);
+#pragma GCC unroll 4
+            for (int i = 0; i < count; i++) sum[r][i] = v_fma(y, x[i], sum[r][i]);
+        }
+    }
+#pragma GCC unroll 4
+    for (int r = 0; r < rows; r++) {
+#pragma GCC unroll 4
+        for (int i = 0; i < count; i++) scores[r * BLOCK_KEYS + i] = v_sum(sum[r][i]);
+    }
+}
+
+/* The scores of n keys that all rows see; `together` keys at a time, so that sums stay in registers. */
+QUERN_INLINE void score_rows(const float *const *queries, float *scores, const float *keys, int64_t stride, int64_t n,
+                             int64_t size, const int rows, const int together) {
+    int64_t i = 0;
+    for (; i + together <= n; i += together) {
+        for (int ahead = 0; ahead < together; ahead++) {
+            prefetch_row(keys + (i + ROWS_AHEAD + ahead) * stride, size);
+        }
+        score_together(queries, scores + i, keys + i * stride, stride, size, rows, together);
+    }
+    for (; i < n; i++) score_together(queries, scores + i, keys + i * stride, stride, size, rows, 1);
+}
+
+/* outs[r] += the sum over i < n of scores[r][i] times value i, in order; `vectors` of a value at a time. */
+QUERN_INLINE void add_values(float *const *outs, const float *scores, const float *values, int64_t stride,
+                             int64_t n, int64_t size, const int rows, const int vectors) {
+    int64_t d = 0;
+    for (; d + vectors * QUERN_LANES <= size; d += vectors * QUERN_LANES) {
+        vfloat sum[ROWS_TOGETHER][ADD_VECTORS];
+#pragma GCC unroll 4
+        for (int r = 0; r < rows; r++) {
+#pragma GCC unroll 8
+            for (int v = 0; v < vectors; v++) sum[r][v] = v_load(outs[r] + d + v * QUERN_LANES);
+        }
+        for (int64_t i = 0; i < n; i++) {
+            const float *value = values + i * stride + d;
+            prefetch_row(value + ROWS_AHEAD * stride, vectors * QUERN_LANES);
+            vfloat weight[ROWS_TOGETHER];
+#pragma GCC unroll 4
+            for (int r = 0; r < rows; r++) weight[r] = v_splat(scores[r * BLOCK_KEYS + i]);
+#pragma GCC unroll 8
+            for (int v = 0; v < vectors; v++) {
+                const vfloat x = v_load(value + v * QUERN_LANES);
+#pragma GCC unroll 4
+                for (int r = 0; r < rows; r++) sum[r][v] = v_fma(weight[r], x, sum[r][v]);
+            }
+        }
+#pragma GCC unroll 4
+        for (int r = 0; r < rows; r++) {
+#pragma GCC unroll 8
+            for (int v = 0; v < vectors; v++) v_store(outs[r] + d + v * QUERN_LANES, sum[r][v]);
+        }
+    }
+    for (int r = 0; r < rows && d < size; r++) {
+        add_weighted(outs[r] + d, 1.0f, scores + r * BLOCK_KEYS, values + d, stride, n, size - d);
+    }
+}
+
+static void score_any(int64_t rows, const float *const *queries, float *scores, const float *keys,
+                      int64_t stride, int64_t n, int64_t size) {
+    switch (rows) {
+        case 1:
+            score_rows(queries, scores, keys, stride, n, size, 1, 4);
+            break;
+        case 2:
+            score_rows(queries, scores, keys, stride, n, size, 2, 4);
+            break;
+        case 3:
+            score_rows(queries, scores, keys, stride, n, size, 3, 3);
+            break;
+        default:
+            score_rows(queries, scores, keys, stride, n, size, 4, 3);
+            break;
+    }
+}
+
+static void add_any(int64_t rows, float *const *outs, const float *scores, const float *values, int64_t stride,
+                    int64_t n, int64_t size) {
+    switch (rows) {
+        case 1:
+            add_values(outs, scores, values, stride, n, size, 1, 8);
+            break;
+        case 2:
+            add_values(outs, scores, values, stride, n, size, 2, 4);
+            break;
+        case 3:
+            add_values(outs, scores, values, stride, n, size, 3, 4);
+            break;
+        default:
+            add_values(outs, scores, values, stride, n, size, 4, 2);
+            break;
+    }
+}
+
+/* Scores of the keys first <= key < last, one by one, at scores[0]. */
+static void score_range(float *scores, const float *query, const float *keys, int64_t stride, int64_t first,
+                        int64_t last, int64_t size) {
+    for (int64_t key = first; key < last; key++) scores[key - first] = dot(query, keys + key * stride, size);
+}
+
+void quern_attend_rows(const attention *x, const quern_record *record, int64_t head, quern_range rows,
+                       float *work) {
+    const int64_t count = rows.last - rows.first, size = x->size;
+    if (count <= 0) return;
+    const int64_t b = head / x->groups, g = head % x->groups;
+    const float *k = (float *)record->pointers[3] + key_offset(x, b, g, 0, x->k_stride);
+    const float *v = (float *)record->pointers[4] + key_offset(x, b, g, 0, x->v_stride);
+    float *scores = take(&work, QUERN_ATTENTION_ROWS * BLOCK_KEYS);
+    float *random = take(&work, BLOCK_KEYS);
+    const float *queries[QUERN_ATTENTION_ROWS];
+    float *outs[QUERN_ATTENTION_ROWS];
+    online states[QUERN_ATTENTION_ROWS];
+    quern_range seen[QUERN_ATTENTION_ROWS];
+    for (int64_t i = 0; i < count; i++) {
+        const int64_t r = rows.first + i;
+        queries[i] = (float *)record->pointers[2] + row_offset(x, b, g, r, x->q_stride);
+        outs[i] = (float *)record->pointers[0] + row_offset(x, b, g, r, x->out_stride);
+        states[i] = (online){-INFINITY, 0};
+        memset(outs[i], 0, (size_t)size * sizeof(float));
+    }
+    const int64_t first = seen_by(x, b, rows.first).first, last = seen_by(x, b, rows.last - 1).last;
+    for (int64_t s = first / BLOCK_KEYS * BLOCK_KEYS; s < last; s += BLOCK_KEYS) {
+        /* What all rows see they are done with together; what lies before and behind, each alone. */
+        quern_range common = {s, s + BLOCK_KEYS};
+        for (int64_t i = 0; i < count; i++) {
+            seen[i] = within(seen_by(x, b, rows.first + i), s, s + BLOCK_KEYS);
+            common = within(common, seen[i].first, seen[i].last);
+        }
+        if (common.first >= common.last) common = (quern_range){s + BLOCK_KEYS, s + BLOCK_KEYS};
+        const int64_t n = common.last - common.first;
+        for (int64_t i = 0; i < count; i += ROWS_TOGETHER) {
+            score_any(quern_min(count - i, ROWS_TOGETHER), queries + i,
+                      scores + i * BLOCK_KEYS + (common.first - s), k + common.first * x->k_stride, x->k_stride,
+                      n, size);
+        }
+        for (int64_t i = 0; i < count; i++) {
+            if (seen[i].first >= seen[i].last) continue;
+            float *own = scores + i * BLOCK_KEYS;
+            const int64_t before = quern_min(common.first, seen[i].last);
+            score_range(own + (seen[i].first - s), queries[i], k, x->k_stride, seen[i].first, before, size);
+            score_range(own + (common.last - s), queries[i], k, x->k_stride, common.last, seen[i].last, size);
+            own += seen[i].first - s;
+            const float correction = weigh(x, &states[i], own, random, b, g, rows.first + i, seen[i]);
+            add_weighted(outs[i], correction, own, v + seen[i].first * x->v_stride, x->v_stride,
+                         before - seen[i].first, size);
+        }
+        for (int64_t i = 0; i < count; i += ROWS_TOGETHER) {
+            add_any(quern_min(count - i, ROWS_TOGETHER), outs + i, scores + i * BLOCK_KEYS + (common.first - s),
+                    v + common.first * x->v_stride, x->v_stride, n, size);
+        }
+        for (int64_t i = 0; i < count; i++) {
+            add_weighted(outs[i], 1.0f, scores + i * BLOCK_KEYS + (common.last - s),
+                         v + common.last * x->v_stride, x->v_stride, quern_max(0, seen[i].last - common.last),
+                         size);
+        }
+    }
+    for (int64_t i = 0; i < count; i++) finish_row(x, record, outs[i], states[i], b, g, rows.first + i);
+}
