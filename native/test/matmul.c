@@ -289,8 +289,8 @@ int main(void) {
         check_company(13, 581, flags);
     }
     /* Deeper than so many rows have room for in scratch memory. */
-    static const int64_t deep[] = {1, 2, 3, 8};
-    for (int i = 0; i < 4; i++) {
+    static const int64_t deep[] = {1, 2, 3, 8, 13};
+    for (int i = 0; i < 5; i++) {
         check_case(&(matmul_case){deep[i], 5, QUERN_WORK_BYTES / 4 / deep[i] + 3, QUERN_TRANSPOSE_B, 1, 0,
                                   QUERN_KERNEL_matmul_f32});
     }

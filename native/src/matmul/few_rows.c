@@ -101,20 +101,27 @@ QUERN_INLINE void streams(float *out, int64_t out_stride, const float *a, int64_
     }
 }
 
-/* Rows whose sums with some columns are in registers together: up to 12 of 16 registers, or 24 of 32. */
+/*
+ * Rows and columns whose sums are in registers together: up to 12 of 16, or 24 of 32. Five and six rows are
+ * one group with fewer columns, others groups of four.
+ */
 #define WIDE (QUERN_LANES == 16)
-#define GROUP_ROWS 6
+#define GROUP_ROWS 4
 #define GROUP_COLUMNS (WIDE ? 6 : 3)
+#define TALL_ROWS 6
+#define TALL_COLUMNS (WIDE ? 4 : 2)
 
 /*
  * Packs a group of rows, a vector of each in turn, so that it is one stream: rows that are apart by powers
- * of two throw each other out of the cache. The last vectors are filled up with zeros. Returns its end.
+ * of two throw each other out of the cache. The last vectors are filled up with zeros. rounded: to BF16. Returns its end.
  */
-static float *pack_group(float *packed, const float *a, int64_t a_row, int64_t rows, int64_t depth) {
+static float *pack_group(float *packed, const float *a, int64_t a_row, int rounded, int64_t rows,
+                         int64_t depth) {
     for (int64_t k = 0; k < depth; k += QUERN_LANES) {
         for (int64_t i = 0; i < rows; i++) {
             const float *from = a + i * a_row + k;
-            v_store(packed, depth - k >= QUERN_LANES ? v_load(from) : v_load_first(from, depth - k));
+            const vfloat x = depth - k >= QUERN_LANES ? v_load(from) : v_load_first(from, depth - k);
+            v_store(packed, rounded ? v_round_bf16(x) : x);
             packed += QUERN_LANES;
         }
     }
@@ -122,7 +129,7 @@ static float *pack_group(float *packed, const float *a, int64_t a_row, int64_t r
 }
 
 /* add_products of a packed group of rows. */
-QUERN_INLINE void add_group_products(vfloat sum[GROUP_ROWS][GROUP_COLUMNS], const float *packed, const void *b,
+QUERN_INLINE void add_group_products(vfloat sum[TALL_ROWS][GROUP_COLUMNS], const float *packed, const void *b,
                                      const int stored, int64_t next, int64_t k, int64_t steps, const int rows,
                                      const int count) {
     vfloat x[GROUP_COLUMNS];
@@ -139,12 +146,12 @@ QUERN_INLINE void add_group_products(vfloat sum[GROUP_ROWS][GROUP_COLUMNS], cons
     }
 }
 
-/* dots of a packed group of rows. */
+/* dots of a packed group of rows; first: whether it is the first to read these columns. */
 QUERN_INLINE void group_dots(float *out, int64_t out_stride, const float *packed, const void *b,
                              const int stored, int64_t b_stride, const float *bias, int64_t j, int64_t apart,
-                             int add, const int rows, const int count, int64_t depth) {
+                             int add, const int rows, const int count, int first, int64_t depth) {
     const int line = 64 / (stored ? 2 : 4);
-    vfloat sum[GROUP_ROWS][GROUP_COLUMNS];
+    vfloat sum[TALL_ROWS][GROUP_COLUMNS];
 #pragma GCC unroll 6
     for (int i = 0; i < rows; i++) {
 #pragma GCC unroll 6
@@ -154,8 +161,10 @@ QUERN_INLINE void group_dots(float *out, int64_t out_stride, const float *packed
     const int64_t next = apart * b_stride;
     int64_t k = 0;
     for (; k + line <= depth; k += line) {
+        if (first) {
 #pragma GCC unroll 6
-        for (int n = 0; n < count; n++) ask_ahead(b, n * next + k, stored);
+            for (int n = 0; n < count; n++) ask_ahead(b, n * next + k, stored);
+        }
 #pragma GCC unroll 4
         for (int c = 0; c < line; c += QUERN_LANES) {
             add_group_products(sum, packed, b, stored, next, k + c, QUERN_LANES, rows, count);
@@ -174,58 +183,74 @@ QUERN_INLINE void group_dots(float *out, int64_t out_stride, const float *packed
     }
 }
 
-/* One group of rows, or two. */
-QUERN_INLINE void groups(float *out, int64_t out_stride, const float *a, int64_t a_row, const void *b,
-                         const int stored, int64_t b_stride, const float *bias, int add, const int first,
-                         const int second, const int count, int64_t columns, int64_t depth, float *packed) {
-    float *const packed_second = pack_group(packed, a, a_row, first, depth);
-    pack_group(packed_second, a + first * a_row, a_row, second, depth);
-    const int64_t apart = columns / count;
-    for (int64_t j = 0; j < apart; j++) {
-        group_dots(out, out_stride, packed, b, stored, b_stride, bias, j, apart, add, first, count, depth);
-        if (second == 0) continue;
-        group_dots(out + first * out_stride, out_stride, packed_second, b, stored, b_stride, bias, j, apart,
-                   add, second, count, depth);
-    }
-    for (int i = 0; i < first + second; i++) {
-        for (int64_t j = apart * count; j < columns; j++) {
-            dots(out + i * out_stride, 0, a + i * a_row, 0, b, stored, b_stride, bias, j, 0, add, 1, 1, depth);
-        }
-    }
-}
-
-#define GROUPS(rows, first, second, count)                                                              \
-    case rows:                                                                                          \
-        groups(out, out_stride, a, a_row, b, stored, b_stride, bias, add, first, second, count, columns, \
-               depth, work);                                                                            \
+#define GROUP_DOTS(rows, count)                                                                             \
+    case rows:                                                                                              \
+        group_dots(out, out_stride, packed, b, stored, b_stride, bias, j, apart, add, rows, count, first, \
+                   depth);                                                                                  \
         break;
 
-/* From three rows on, where arithmetic takes as long as reading. */
-QUERN_INLINE void grouped_rows(float *out, int64_t out_stride, const float *a, int64_t a_row, const void *b,
-                               const int stored, int64_t b_stride, const float *bias, int add, int64_t rows,
-                               int64_t columns, int64_t depth, float *work) {
+QUERN_INLINE void any_group_dots(float *out, int64_t out_stride, const float *packed, const void *b,
+                                 const int stored, int64_t b_stride, const float *bias, int64_t j,
+                                 int64_t apart, int add, int64_t rows, int first, int64_t depth) {
     switch (rows) {
-        GROUPS(3, 3, 0, WIDE ? 6 : 3)
-        GROUPS(4, 4, 0, WIDE ? 6 : 3)
-        GROUPS(5, 5, 0, WIDE ? 4 : 2)
-        GROUPS(6, 6, 0, WIDE ? 4 : 2)
-        GROUPS(7, 4, 3, WIDE ? 6 : 3)
-        GROUPS(8, 4, 4, WIDE ? 6 : 3)
+        GROUP_DOTS(1, GROUP_COLUMNS)
+        GROUP_DOTS(2, GROUP_COLUMNS)
+        GROUP_DOTS(3, GROUP_COLUMNS)
+        GROUP_DOTS(4, GROUP_COLUMNS)
+        GROUP_DOTS(5, TALL_COLUMNS)
+        GROUP_DOTS(6, TALL_COLUMNS)
         default:
             break;
     }
 }
 
-/* Whether so many packed rows fit into a worker's scratch memory. */
-QUERN_INLINE int fit(int64_t rows, int64_t depth) {
-    return rows * (depth + QUERN_LANES) <= (int64_t)(QUERN_WORK_BYTES / sizeof(float));
+/* One column of a packed group of rows. */
+QUERN_INLINE void column_dots(float *out, int64_t out_stride, const float *packed, const void *b,
+                              const int stored, int64_t b_stride, const float *bias, int64_t j, int add,
+                              int64_t rows, int64_t depth) {
+    for (int64_t i = 0; i < rows; i++) {
+        vfloat sum = v_zero();
+        for (int64_t k = 0; k < depth; k += QUERN_LANES) {
+            const int64_t at = j * b_stride + k;
+            const vfloat x = depth - k >= QUERN_LANES ? operand_load(b, at, stored)
+                                                      : operand_load_first(b, at, depth - k, stored);
+            sum = v_fma(v_load(packed + k * rows + i * QUERN_LANES), x, sum);
+        }
+        put(out + i * out_stride, v_sum(sum), bias, j, add);
+    }
+}
+
+/* From three rows on, where arithmetic takes as long as reading. */
+QUERN_INLINE void grouped_rows(float *out, int64_t out_stride, const float *a, int64_t a_row, int rounded,
+                               const void *b, const int stored, int64_t b_stride, const float *bias, int add,
+                               int64_t rows, int64_t columns, int64_t depth, float *packed) {
+    const int tall = rows > GROUP_ROWS && rows <= TALL_ROWS;
+    const int64_t group = tall ? TALL_ROWS : GROUP_ROWS, count = tall ? TALL_COLUMNS : GROUP_COLUMNS;
+    const int64_t padded = (depth + QUERN_LANES - 1) / QUERN_LANES * QUERN_LANES;
+    float *end = packed;
+    for (int64_t i = 0; i < rows; i += group) {
+        end = pack_group(end, a + i * a_row, a_row, rounded, quern_min(rows - i, group), depth);
+    }
+    const int64_t apart = columns / count;
+    for (int64_t j = 0; j < apart; j++) {
+        for (int64_t i = 0; i < rows; i += group) {
+            any_group_dots(out + i * out_stride, out_stride, packed + i * padded, b, stored, b_stride, bias, j,
+                           apart, add, quern_min(rows - i, group), i == 0, depth);
+        }
+    }
+    for (int64_t j = apart * count; j < columns; j++) {
+        for (int64_t i = 0; i < rows; i += group) {
+            column_dots(out + i * out_stride, out_stride, packed + i * padded, b, stored, b_stride, bias, j, add,
+                        quern_min(rows - i, group), depth);
+        }
+    }
 }
 
 QUERN_INLINE void transposed_rows(float *out, int64_t out_stride, const float *a, int64_t a_row,
                                   const void *b, const int stored, int64_t b_stride, const float *bias,
                                   int add, int64_t rows, int64_t columns, int64_t depth, float *work) {
-    if (rows > STREAM_ROWS && fit(rows, depth)) {
-        grouped_rows(out, out_stride, a, a_row, b, stored, b_stride, bias, add, rows, columns, depth, work);
+    if (rows > STREAM_ROWS && quern_fit_packed(rows, depth)) {
+        grouped_rows(out, out_stride, a, a_row, 0, b, stored, b_stride, bias, add, rows, columns, depth, work);
         return;
     }
     for (; rows >= STREAM_ROWS; rows -= STREAM_ROWS) {
@@ -320,5 +345,15 @@ void quern_few_rows(float *out, int64_t out_stride, const float *a, int64_t a_ro
     } else {
         any_rows(out, out_stride, a, a_row, a_step, b, 0, b_stride, transposed, bias, add, rows,
                  columns, depth, work);
+    }
+}
+
+void quern_unpacked_rows(float *out, int64_t out_stride, const float *a, int64_t a_row, int rounded,
+                         const void *b, int stored, int64_t b_stride, const float *bias, int add, int64_t rows,
+                         int64_t columns, int64_t depth, float *work) {
+    if (stored) {
+        grouped_rows(out, out_stride, a, a_row, rounded, b, 1, b_stride, bias, add, rows, columns, depth, work);
+    } else {
+        grouped_rows(out, out_stride, a, a_row, rounded, b, 0, b_stride, bias, add, rows, columns, depth, work);
     }
 }
