@@ -196,7 +196,8 @@ QUERN_KERNEL_DEFINE(attention_f32) {
                 continue;
             }
             /* Neighbours of a head together, so that its keys are read once for all of them. */
-            if (head != i / units || own.last - gathered.first > QUERN_ATTENTION_ROWS) {
+            if (head != i / units || own.first != gathered.last ||
+                own.last - gathered.first > QUERN_ATTENTION_ROWS) {
                 quern_attend_rows(&x, record, head, gathered, quern_work(record, part));
                 head = i / units;
                 gathered.first = own.first;

@@ -113,15 +113,13 @@ QUERN_INLINE void streams(float *out, int64_t out_stride, const float *a, int64_
 
 /*
  * Packs a group of rows, a vector of each in turn, so that it is one stream: rows that are apart by powers
- * of two throw each other out of the cache. The last vectors are filled up with zeros. rounded: to BF16. Returns its end.
+ * of two throw each other out of the cache. The last vectors are filled up with zeros. Returns its end.
  */
-static float *pack_group(float *packed, const float *a, int64_t a_row, int rounded, int64_t rows,
-                         int64_t depth) {
+static float *pack_group(float *packed, const float *a, int64_t a_row, int64_t rows, int64_t depth) {
     for (int64_t k = 0; k < depth; k += QUERN_LANES) {
         for (int64_t i = 0; i < rows; i++) {
             const float *from = a + i * a_row + k;
-            const vfloat x = depth - k >= QUERN_LANES ? v_load(from) : v_load_first(from, depth - k);
-            v_store(packed, rounded ? v_round_bf16(x) : x);
+            v_store(packed, depth - k >= QUERN_LANES ? v_load(from) : v_load_first(from, depth - k));
             packed += QUERN_LANES;
         }
     }
@@ -221,15 +219,15 @@ QUERN_INLINE void column_dots(float *out, int64_t out_stride, const float *packe
 }
 
 /* From three rows on, where arithmetic takes as long as reading. */
-QUERN_INLINE void grouped_rows(float *out, int64_t out_stride, const float *a, int64_t a_row, int rounded,
-                               const void *b, const int stored, int64_t b_stride, const float *bias, int add,
+QUERN_INLINE void grouped_rows(float *out, int64_t out_stride, const float *a, int64_t a_row, const void *b,
+                               const int stored, int64_t b_stride, const float *bias, int add,
                                int64_t rows, int64_t columns, int64_t depth, float *packed) {
     const int tall = rows > GROUP_ROWS && rows <= TALL_ROWS;
     const int64_t group = tall ? TALL_ROWS : GROUP_ROWS, count = tall ? TALL_COLUMNS : GROUP_COLUMNS;
     const int64_t padded = (depth + QUERN_LANES - 1) / QUERN_LANES * QUERN_LANES;
     float *end = packed;
     for (int64_t i = 0; i < rows; i += group) {
-        end = pack_group(end, a + i * a_row, a_row, rounded, quern_min(rows - i, group), depth);
+        end = pack_group(end, a + i * a_row, a_row, quern_min(rows - i, group), depth);
     }
     const int64_t apart = columns / count;
     for (int64_t j = 0; j < apart; j++) {
@@ -250,7 +248,7 @@ QUERN_INLINE void transposed_rows(float *out, int64_t out_stride, const float *a
                                   const void *b, const int stored, int64_t b_stride, const float *bias,
                                   int add, int64_t rows, int64_t columns, int64_t depth, float *work) {
     if (rows > STREAM_ROWS && quern_fit_packed(rows, depth)) {
-        grouped_rows(out, out_stride, a, a_row, 0, b, stored, b_stride, bias, add, rows, columns, depth, work);
+        grouped_rows(out, out_stride, a, a_row, b, stored, b_stride, bias, add, rows, columns, depth, work);
         return;
     }
     for (; rows >= STREAM_ROWS; rows -= STREAM_ROWS) {
@@ -348,12 +346,12 @@ void quern_few_rows(float *out, int64_t out_stride, const float *a, int64_t a_ro
     }
 }
 
-void quern_unpacked_rows(float *out, int64_t out_stride, const float *a, int64_t a_row, int rounded,
-                         const void *b, int stored, int64_t b_stride, const float *bias, int add, int64_t rows,
+void quern_unpacked_rows(float *out, int64_t out_stride, const float *a, int64_t a_row, const void *b,
+                         int stored, int64_t b_stride, const float *bias, int add, int64_t rows,
                          int64_t columns, int64_t depth, float *work) {
     if (stored) {
-        grouped_rows(out, out_stride, a, a_row, rounded, b, 1, b_stride, bias, add, rows, columns, depth, work);
+        grouped_rows(out, out_stride, a, a_row, b, 1, b_stride, bias, add, rows, columns, depth, work);
     } else {
-        grouped_rows(out, out_stride, a, a_row, rounded, b, 0, b_stride, bias, add, rows, columns, depth, work);
+        grouped_rows(out, out_stride, a, a_row, b, 0, b_stride, bias, add, rows, columns, depth, work);
     }
 }

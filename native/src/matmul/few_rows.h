@@ -27,10 +27,10 @@ QUERN_INLINE int quern_fit_packed(int64_t rows, int64_t depth) {
 
 /*
  * The same for more rows, if they fit, of b transposed: as long as packing b would take longer than what is lost
- * without. rounded: a is rounded to BF16.
+ * without.
  */
-void quern_unpacked_rows(float *out, int64_t out_stride, const float *a, int64_t a_row, int rounded,
-                         const void *b, int stored, int64_t b_stride, const float *bias, int add, int64_t rows,
+void quern_unpacked_rows(float *out, int64_t out_stride, const float *a, int64_t a_row, const void *b,
+                         int stored, int64_t b_stride, const float *bias, int add, int64_t rows,
                          int64_t columns, int64_t depth, float *work);
 
 #endif

@@ -18,12 +18,8 @@
 #define BLOCK_ROWS (QUERN_TILE_ROWS * (168 / QUERN_TILE_ROWS))
 #define BLOCK_COLUMNS 1536
 
-/*
- * Rows up to which b is not packed. The same for floats and for weights stored as BF16, so that these have the
- * same bits; of matmul_bf16 more, since all that are not packed are stored so, and half as long to read.
- */
+/* Rows up to which b is not packed, be it floats or stored as BF16, so that both have the same bits. */
 #define UNPACKED_ROWS 24
-#define UNPACKED_ROWS_BF16 48
 
 /* Steps of an element that take as long as packing one. */
 #define STEPS_PACKED 16
@@ -72,12 +68,11 @@ QUERN_INLINE int32_t matmul(const quern_record *record, int32_t part, int32_t pa
         return QUERN_OK;
     }
 
-    if (b_transposed && !a_transposed && !a_stored && (stored || !rounded) &&
-        m <= (rounded ? UNPACKED_ROWS_BF16 : UNPACKED_ROWS) && quern_fit_packed(m, k)) {
+    if (b_transposed && !a_transposed && !a_stored && !rounded && m <= UNPACKED_ROWS && quern_fit_packed(m, k)) {
         const quern_range columns = quern_share(n, QUERN_TILE_COLUMNS, part, parts);
         if (columns.first >= columns.last) return QUERN_OK;
         if (quern_cancelled(record)) return QUERN_CANCELLED;
-        quern_unpacked_rows(out + columns.first, out_stride, a, a_row, rounded,
+        quern_unpacked_rows(out + columns.first, out_stride, a, a_row,
                             operand_at(b, columns.first * b_step, stored), stored, b_stride,
                             bias ? bias + columns.first : NULL, accumulate, m, columns.last - columns.first, k,
                             work);
