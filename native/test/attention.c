@@ -103,14 +103,15 @@ static int64_t storage(int64_t rows, int64_t columns, int64_t stride) {
 }
 
 /* That each number of out and lse is made by one worker and no other, since they run at the same time. */
-static void check_divided(quern_record *forward, int32_t tier, int32_t parts, float *out, int64_t out_size, float *lse,
-                          int64_t lse_size, int64_t made) {
+static void check_divided(quern_record *forward, int32_t tier, int32_t parts, float *out, int64_t out_size,
+                          float *lse, int64_t lse_size, int64_t made) {
     static const uint32_t untouched = 0xffffffff;
     unsigned char *times = calloc((size_t)(out_size + lse_size), 1);
     for (int32_t part = 0; part < parts; part++) {
         memset(out, 0xff, (size_t)out_size * sizeof *out);
         memset(lse, 0xff, (size_t)lse_size * sizeof *lse);
-        quern_function_of(tier, QUERN_KERNEL_attention_f32)(forward, part, parts);
+        CHECK(quern_function_of(tier, QUERN_KERNEL_attention_f32)(forward, part, parts) == QUERN_OK,
+              "part %d of %d", part, parts);
         for (int64_t i = 0; i < out_size + lse_size; i++) {
             const float *x = i < out_size ? out + i : lse + (i - out_size);
             times[i] += memcmp(x, &untouched, sizeof untouched) != 0;
@@ -118,10 +119,12 @@ static void check_divided(quern_record *forward, int32_t tier, int32_t parts, fl
     }
     int64_t all = 0;
     for (int64_t i = 0; i < out_size + lse_size; i++) {
-        CHECK(times[i] <= 1, "%s: number %ld is made by %d of %d workers", check_tier_names[tier], (long)i, times[i], parts);
+        CHECK(times[i] <= 1, "%s: number %ld is made by %d of %d workers", check_tier_names[tier], (long)i,
+              times[i], parts);
         all += times[i];
     }
-    CHECK(all == made, "%s: %ld numbers are made by %d workers, not %ld", check_tier_names[tier], (long)all, parts, (long)made);
+    CHECK(all == made, "%s: %ld numbers are made by %d workers, not %ld", check_tier_names[tier], (long)all,
+          parts, (long)made);
     free(times);
 }
 

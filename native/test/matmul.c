@@ -218,7 +218,8 @@ static void check_company(int64_t n, int64_t k, int64_t flags) {
                 quern_record single = {.pointers = {alone, a + i * k, b},
                                        .integers = {1, n, k, k, b_stride, n, flags}};
                 check_run(QUERN_KERNEL_matmul_f32, tier, &single, 1);
-                CHECK(memcmp(alone, out + i * n, (size_t)n * sizeof *out) == 0, "%s row %ld of %ld, n %ld k %ld flags %ld",
+                CHECK(memcmp(alone, out + i * n, (size_t)n * sizeof *out) == 0,
+                      "%s row %ld of %ld, n %ld k %ld flags %ld",
                       check_tier_names[tier], (long)i, (long)m, (long)n, (long)k, (long)flags);
             }
         }

@@ -46,8 +46,8 @@ QUERN_INLINE void score_together(const float *const *queries, float *scores, con
 }
 
 /* The scores of n keys that all rows see; `together` keys at a time, so that sums stay in registers. */
-QUERN_INLINE void score_rows(const float *const *queries, float *scores, const float *keys, int64_t stride, int64_t n,
-                             int64_t size, const int rows, const int together) {
+QUERN_INLINE void score_rows(const float *const *queries, float *scores, const float *keys, int64_t stride,
+                             int64_t n, int64_t size, const int rows, const int together) {
     int64_t i = 0;
     for (; i + together <= n; i += together) {
         for (int ahead = 0; ahead < together; ahead++) {
@@ -93,38 +93,32 @@ QUERN_INLINE void add_values(float *const *outs, const float *scores, const floa
     }
 }
 
-static void score_any(int64_t rows, const float *const *queries, float *scores, const float *keys,
-                      int64_t stride, int64_t n, int64_t size) {
+/* By rows: how many keys, and how many vectors of a value, are done together; their sums fill the registers. */
+#define FOR_ROWS(EACH) EACH(1, 4, 8) EACH(2, 4, 4) EACH(3, 3, 4) EACH(4, 3, 2)
+
+#define SCORE(rows, keys, vectors)                                        \
+    case rows:                                                            \
+        score_rows(queries, scores, k, stride, n, size, rows, keys); \
+        break;
+#define ADD(rows, keys, vectors)                                          \
+    case rows:                                                            \
+        add_values(outs, scores, v, stride, n, size, rows, vectors); \
+        break;
+
+static void score_any(int64_t rows, const float *const *queries, float *scores, const float *k, int64_t stride,
+                      int64_t n, int64_t size) {
     switch (rows) {
-        case 1:
-            score_rows(queries, scores, keys, stride, n, size, 1, 4);
-            break;
-        case 2:
-            score_rows(queries, scores, keys, stride, n, size, 2, 4);
-            break;
-        case 3:
-            score_rows(queries, scores, keys, stride, n, size, 3, 3);
-            break;
+        FOR_ROWS(SCORE)
         default:
-            score_rows(queries, scores, keys, stride, n, size, 4, 3);
             break;
     }
 }
 
-static void add_any(int64_t rows, float *const *outs, const float *scores, const float *values, int64_t stride,
+static void add_any(int64_t rows, float *const *outs, const float *scores, const float *v, int64_t stride,
                     int64_t n, int64_t size) {
     switch (rows) {
-        case 1:
-            add_values(outs, scores, values, stride, n, size, 1, 8);
-            break;
-        case 2:
-            add_values(outs, scores, values, stride, n, size, 2, 4);
-            break;
-        case 3:
-            add_values(outs, scores, values, stride, n, size, 3, 4);
-            break;
+        FOR_ROWS(ADD)
         default:
-            add_values(outs, scores, values, stride, n, size, 4, 2);
             break;
     }
 }

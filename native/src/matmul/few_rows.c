@@ -9,30 +9,46 @@ QUERN_INLINE void put(float *out, float x, const float *bias, int64_t j, int add
 }
 
 /*
- * Columns of a row or two that are computed together, each one stream of b. Eight would be one more than fit
- * beside a into a set of the first-level cache, which is where all are whose rows are as long as pages.
+ * Rows and columns whose sums are in registers together. Of a row or two, four columns: eight would be one
+ * more stream of b than fit beside a into a set of the first-level cache, which is where all are whose rows
+ * are as long as pages. Of more rows, as many columns as there is room for: up to 12 sums in 16 registers, or
+ * 24 in 32. Five and six rows are one group, others groups of four.
  */
-#define STREAMS 4
 #define STREAM_ROWS 2
+#define STREAM_COLUMNS 4
+#define GROUP_ROWS 4
+#define GROUP_COLUMNS (QUERN_LANES == 16 ? 6 : 3)
+#define TALL_ROWS 6
+#define TALL_COLUMNS (QUERN_LANES == 16 ? 4 : 2)
+#define MOST_ROWS TALL_ROWS
+#define MOST_COLUMNS 6
 
 /* Bytes of a stream that are asked for ahead: the CPU itself does not look beyond a page. */
 #define AHEAD 384
 
-QUERN_INLINE void ask_ahead(const void *b, int64_t at, const int stored) {
-    __builtin_prefetch((const char *)operand_at(b, at, stored) + AHEAD);
-}
+/* Where vectors of a stand: element (i, k), k a multiple of QUERN_LANES, at first[i * row + k * step]. */
+typedef struct left {
+    const float *first;
+    int64_t row;
+    int64_t step;
+} left;
 
-/* sum[i][n] += one vector of a's row i times that of b's row n, from step k on. */
-QUERN_INLINE void add_products(vfloat sum[STREAM_ROWS][STREAMS], const float *a, int64_t a_row,
-                               const void *b, const int stored, int64_t next, int64_t k, const int rows,
+/* sum[i][n] += `steps` <= QUERN_LANES steps of row i times those of b's row n, from step k on. */
+QUERN_INLINE void add_products(vfloat sum[MOST_ROWS][MOST_COLUMNS], const left *a, const void *b,
+                               const int stored, int64_t next, int64_t k, int64_t steps, const int rows,
                                const int count) {
-    vfloat x[STREAMS];
-#pragma GCC unroll 4
-    for (int n = 0; n < count; n++) x[n] = operand_load(b, n * next + k, stored);
-#pragma GCC unroll 2
+    const int whole = steps >= QUERN_LANES;
+    vfloat x[MOST_COLUMNS];
+#pragma GCC unroll 6
+    for (int n = 0; n < count; n++) {
+        const int64_t at = n * next + k;
+        x[n] = whole ? operand_load(b, at, stored) : operand_load_first(b, at, steps, stored);
+    }
+#pragma GCC unroll 6
     for (int i = 0; i < rows; i++) {
-        const vfloat y = v_load(a + i * a_row + k);
-#pragma GCC unroll 4
+        const float *from = a->first + i * a->row + k * a->step;
+        const vfloat y = whole ? v_load(from) : v_load_first(from, steps);
+#pragma GCC unroll 6
         for (int n = 0; n < count; n++) sum[i][n] = v_fma(y, x[n], sum[i][n]);
     }
 }
@@ -40,45 +56,40 @@ QUERN_INLINE void add_products(vfloat sum[STREAM_ROWS][STREAMS], const float *a,
 /*
  * Dot products of `rows` rows of a with `count` columns of op(b), which stand `apart` rows of b from each
  * other. Each sum runs over k in steps of QUERN_LANES in one accumulator, so it does not depend on the
- * company it is computed in.
+ * company it is computed in. first: whether nothing has read these columns yet.
  */
-QUERN_INLINE void dots(float *out, int64_t out_stride, const float *a, int64_t a_row, const void *b,
-                       const int stored, int64_t b_stride, const float *bias, int64_t j, int64_t apart,
-                       int add, const int rows, const int count, int64_t depth) {
+QUERN_INLINE void dots(float *out, int64_t out_stride, left a, const void *b, const int stored,
+                       int64_t b_stride, const float *bias, int64_t j, int64_t apart, int add, const int rows,
+                       const int count, int first, int64_t depth) {
     const int line = 64 / (stored ? 2 : 4);
-    vfloat sum[STREAM_ROWS][STREAMS];
-#pragma GCC unroll 2
+    vfloat sum[MOST_ROWS][MOST_COLUMNS];
+#pragma GCC unroll 6
     for (int i = 0; i < rows; i++) {
-#pragma GCC unroll 4
+#pragma GCC unroll 6
         for (int n = 0; n < count; n++) sum[i][n] = v_zero();
     }
     b = operand_at(b, j * b_stride, stored);
     const int64_t next = apart * b_stride;
     int64_t k = 0;
     for (; k + line <= depth; k += line) {
-#pragma GCC unroll 4
-        for (int n = 0; n < count; n++) ask_ahead(b, n * next + k, stored);
+        if (first) {
+#pragma GCC unroll 6
+            for (int n = 0; n < count; n++) {
+                __builtin_prefetch((const char *)operand_at(b, n * next + k, stored) + AHEAD);
+            }
+        }
 #pragma GCC unroll 4
         for (int c = 0; c < line; c += QUERN_LANES) {
-            add_products(sum, a, a_row, b, stored, next, k + c, rows, count);
+            add_products(sum, &a, b, stored, next, k + c, QUERN_LANES, rows, count);
         }
     }
     for (; k + QUERN_LANES <= depth; k += QUERN_LANES) {
-        add_products(sum, a, a_row, b, stored, next, k, rows, count);
+        add_products(sum, &a, b, stored, next, k, QUERN_LANES, rows, count);
     }
-    if (k < depth) {
-#pragma GCC unroll 4
-        for (int n = 0; n < count; n++) {
-            const vfloat x = operand_load_first(b, n * next + k, depth - k, stored);
-#pragma GCC unroll 2
-            for (int i = 0; i < rows; i++) {
-                sum[i][n] = v_fma(v_load_first(a + i * a_row + k, depth - k), x, sum[i][n]);
-            }
-        }
-    }
-#pragma GCC unroll 2
+    if (k < depth) add_products(sum, &a, b, stored, next, k, depth - k, rows, count);
+#pragma GCC unroll 6
     for (int i = 0; i < rows; i++) {
-#pragma GCC unroll 4
+#pragma GCC unroll 6
         for (int n = 0; n < count; n++) {
             put(out + i * out_stride, v_sum(sum[i][n]), bias, j + n * apart, add);
         }
@@ -86,30 +97,22 @@ QUERN_INLINE void dots(float *out, int64_t out_stride, const float *a, int64_t a
 }
 
 /*
- * The columns computed together are not neighbours but a quarter of all apart: each then reads b as one
+ * The columns computed together are not neighbours but a `count`-th of all apart: each then reads b as one
  * long stream, which the CPU fetches ahead. Rows of neighbours end before it has caught up.
  */
 QUERN_INLINE void streams(float *out, int64_t out_stride, const float *a, int64_t a_row, const void *b,
                           const int stored, int64_t b_stride, const float *bias, int add, const int rows,
                           int64_t columns, int64_t depth) {
-    const int64_t apart = columns / STREAMS;
+    const left rows_of_a = {a, a_row, 1};
+    const int64_t apart = columns / STREAM_COLUMNS;
     for (int64_t j = 0; j < apart; j++) {
-        dots(out, out_stride, a, a_row, b, stored, b_stride, bias, j, apart, add, rows, STREAMS, depth);
+        dots(out, out_stride, rows_of_a, b, stored, b_stride, bias, j, apart, add, rows, STREAM_COLUMNS, 1,
+             depth);
     }
-    for (int64_t j = apart * STREAMS; j < columns; j++) {
-        dots(out, out_stride, a, a_row, b, stored, b_stride, bias, j, 0, add, rows, 1, depth);
+    for (int64_t j = apart * STREAM_COLUMNS; j < columns; j++) {
+        dots(out, out_stride, rows_of_a, b, stored, b_stride, bias, j, 0, add, rows, 1, 1, depth);
     }
 }
-
-/*
- * Rows and columns whose sums are in registers together: up to 12 of 16, or 24 of 32. Five and six rows are
- * one group with fewer columns, others groups of four.
- */
-#define WIDE (QUERN_LANES == 16)
-#define GROUP_ROWS 4
-#define GROUP_COLUMNS (WIDE ? 6 : 3)
-#define TALL_ROWS 6
-#define TALL_COLUMNS (WIDE ? 4 : 2)
 
 /*
  * Packs a group of rows, a vector of each in turn, so that it is one stream: rows that are apart by powers
@@ -126,70 +129,16 @@ static float *pack_group(float *packed, const float *a, int64_t a_row, int64_t r
     return packed;
 }
 
-/* add_products of a packed group of rows. */
-QUERN_INLINE void add_group_products(vfloat sum[TALL_ROWS][GROUP_COLUMNS], const float *packed, const void *b,
-                                     const int stored, int64_t next, int64_t k, int64_t steps, const int rows,
-                                     const int count) {
-    vfloat x[GROUP_COLUMNS];
-#pragma GCC unroll 6
-    for (int n = 0; n < count; n++) {
-        x[n] = steps >= QUERN_LANES ? operand_load(b, n * next + k, stored)
-                                    : operand_load_first(b, n * next + k, steps, stored);
-    }
-#pragma GCC unroll 6
-    for (int i = 0; i < rows; i++) {
-        const vfloat y = v_load(packed + k * rows + i * QUERN_LANES);
-#pragma GCC unroll 6
-        for (int n = 0; n < count; n++) sum[i][n] = v_fma(y, x[n], sum[i][n]);
-    }
-}
-
-/* dots of a packed group of rows; first: whether it is the first to read these columns. */
-QUERN_INLINE void group_dots(float *out, int64_t out_stride, const float *packed, const void *b,
-                             const int stored, int64_t b_stride, const float *bias, int64_t j, int64_t apart,
-                             int add, const int rows, const int count, int first, int64_t depth) {
-    const int line = 64 / (stored ? 2 : 4);
-    vfloat sum[TALL_ROWS][GROUP_COLUMNS];
-#pragma GCC unroll 6
-    for (int i = 0; i < rows; i++) {
-#pragma GCC unroll 6
-        for (int n = 0; n < count; n++) sum[i][n] = v_zero();
-    }
-    b = operand_at(b, j * b_stride, stored);
-    const int64_t next = apart * b_stride;
-    int64_t k = 0;
-    for (; k + line <= depth; k += line) {
-        if (first) {
-#pragma GCC unroll 6
-            for (int n = 0; n < count; n++) ask_ahead(b, n * next + k, stored);
-        }
-#pragma GCC unroll 4
-        for (int c = 0; c < line; c += QUERN_LANES) {
-            add_group_products(sum, packed, b, stored, next, k + c, QUERN_LANES, rows, count);
-        }
-    }
-    for (; k + QUERN_LANES <= depth; k += QUERN_LANES) {
-        add_group_products(sum, packed, b, stored, next, k, QUERN_LANES, rows, count);
-    }
-    if (k < depth) add_group_products(sum, packed, b, stored, next, k, depth - k, rows, count);
-#pragma GCC unroll 6
-    for (int i = 0; i < rows; i++) {
-#pragma GCC unroll 6
-        for (int n = 0; n < count; n++) {
-            put(out + i * out_stride, v_sum(sum[i][n]), bias, j + n * apart, add);
-        }
-    }
-}
-
-#define GROUP_DOTS(rows, count)                                                                             \
-    case rows:                                                                                              \
-        group_dots(out, out_stride, packed, b, stored, b_stride, bias, j, apart, add, rows, count, first, \
-                   depth);                                                                                  \
+#define GROUP_DOTS(rows, count)                                                                              \
+    case rows:                                                                                               \
+        dots(out, out_stride, group, b, stored, b_stride, bias, j, apart, add, rows, count, first, depth); \
         break;
 
-QUERN_INLINE void any_group_dots(float *out, int64_t out_stride, const float *packed, const void *b,
-                                 const int stored, int64_t b_stride, const float *bias, int64_t j,
-                                 int64_t apart, int add, int64_t rows, int first, int64_t depth) {
+/* dots of a packed group of rows. */
+QUERN_INLINE void group_dots(float *out, int64_t out_stride, const float *packed, const void *b,
+                             const int stored, int64_t b_stride, const float *bias, int64_t j, int64_t apart,
+                             int add, int64_t rows, int first, int64_t depth) {
+    const left group = {packed, QUERN_LANES, rows};
     switch (rows) {
         GROUP_DOTS(1, GROUP_COLUMNS)
         GROUP_DOTS(2, GROUP_COLUMNS)
@@ -202,26 +151,10 @@ QUERN_INLINE void any_group_dots(float *out, int64_t out_stride, const float *pa
     }
 }
 
-/* One column of a packed group of rows. */
-QUERN_INLINE void column_dots(float *out, int64_t out_stride, const float *packed, const void *b,
-                              const int stored, int64_t b_stride, const float *bias, int64_t j, int add,
-                              int64_t rows, int64_t depth) {
-    for (int64_t i = 0; i < rows; i++) {
-        vfloat sum = v_zero();
-        for (int64_t k = 0; k < depth; k += QUERN_LANES) {
-            const int64_t at = j * b_stride + k;
-            const vfloat x = depth - k >= QUERN_LANES ? operand_load(b, at, stored)
-                                                      : operand_load_first(b, at, depth - k, stored);
-            sum = v_fma(v_load(packed + k * rows + i * QUERN_LANES), x, sum);
-        }
-        put(out + i * out_stride, v_sum(sum), bias, j, add);
-    }
-}
-
 /* From three rows on, where arithmetic takes as long as reading. */
-QUERN_INLINE void grouped_rows(float *out, int64_t out_stride, const float *a, int64_t a_row, const void *b,
-                               const int stored, int64_t b_stride, const float *bias, int add,
-                               int64_t rows, int64_t columns, int64_t depth, float *packed) {
+QUERN_INLINE void groups(float *out, int64_t out_stride, const float *a, int64_t a_row, const void *b,
+                         const int stored, int64_t b_stride, const float *bias, int add, int64_t rows,
+                         int64_t columns, int64_t depth, float *packed) {
     const int tall = rows > GROUP_ROWS && rows <= TALL_ROWS;
     const int64_t group = tall ? TALL_ROWS : GROUP_ROWS, count = tall ? TALL_COLUMNS : GROUP_COLUMNS;
     const int64_t padded = (depth + QUERN_LANES - 1) / QUERN_LANES * QUERN_LANES;
@@ -232,14 +165,14 @@ QUERN_INLINE void grouped_rows(float *out, int64_t out_stride, const float *a, i
     const int64_t apart = columns / count;
     for (int64_t j = 0; j < apart; j++) {
         for (int64_t i = 0; i < rows; i += group) {
-            any_group_dots(out + i * out_stride, out_stride, packed + i * padded, b, stored, b_stride, bias, j,
-                           apart, add, quern_min(rows - i, group), i == 0, depth);
+            group_dots(out + i * out_stride, out_stride, packed + i * padded, b, stored, b_stride, bias, j,
+                       apart, add, quern_min(rows - i, group), i == 0, depth);
         }
     }
     for (int64_t j = apart * count; j < columns; j++) {
-        for (int64_t i = 0; i < rows; i += group) {
-            column_dots(out + i * out_stride, out_stride, packed + i * padded, b, stored, b_stride, bias, j, add,
-                        quern_min(rows - i, group), depth);
+        for (int64_t i = 0; i < rows; i++) {
+            dots(out + i * out_stride, 0, (left){a + i * a_row, 0, 1}, b, stored, b_stride, bias, j, 0, add, 1, 1,
+                 i == 0, depth);
         }
     }
 }
@@ -247,8 +180,8 @@ QUERN_INLINE void grouped_rows(float *out, int64_t out_stride, const float *a, i
 QUERN_INLINE void transposed_rows(float *out, int64_t out_stride, const float *a, int64_t a_row,
                                   const void *b, const int stored, int64_t b_stride, const float *bias,
                                   int add, int64_t rows, int64_t columns, int64_t depth, float *work) {
-    if (rows > STREAM_ROWS && quern_fit_packed(rows, depth)) {
-        grouped_rows(out, out_stride, a, a_row, b, stored, b_stride, bias, add, rows, columns, depth, work);
+    if (rows > STREAM_ROWS && quern_rows_fit(rows, depth)) {
+        groups(out, out_stride, a, a_row, b, stored, b_stride, bias, add, rows, columns, depth, work);
         return;
     }
     for (; rows >= STREAM_ROWS; rows -= STREAM_ROWS) {
@@ -343,15 +276,5 @@ void quern_few_rows(float *out, int64_t out_stride, const float *a, int64_t a_ro
     } else {
         any_rows(out, out_stride, a, a_row, a_step, b, 0, b_stride, transposed, bias, add, rows,
                  columns, depth, work);
-    }
-}
-
-void quern_unpacked_rows(float *out, int64_t out_stride, const float *a, int64_t a_row, const void *b,
-                         int stored, int64_t b_stride, const float *bias, int add, int64_t rows,
-                         int64_t columns, int64_t depth, float *work) {
-    if (stored) {
-        grouped_rows(out, out_stride, a, a_row, b, 1, b_stride, bias, add, rows, columns, depth, work);
-    } else {
-        grouped_rows(out, out_stride, a, a_row, b, 0, b_stride, bias, add, rows, columns, depth, work);
     }
 }

@@ -18,7 +18,10 @@
 #define BLOCK_ROWS (QUERN_TILE_ROWS * (168 / QUERN_TILE_ROWS))
 #define BLOCK_COLUMNS 1536
 
-/* Rows up to which b is not packed, be it floats or stored as BF16, so that both have the same bits. */
+/*
+ * Rows up to which a transposed b is not packed, since that would take as long as it gains: of floats and of BF16
+ * alike, so that both have the same bits.
+ */
 #define UNPACKED_ROWS 24
 
 /* Steps of an element that take as long as packing one. */
@@ -56,7 +59,11 @@ QUERN_INLINE int32_t matmul(const quern_record *record, int32_t part, int32_t pa
     float *work = quern_work(record, part);
 
     /* Which way is taken depends on the whole product, never on this worker's share of it. */
-    if (m <= QUERN_FEW_ROWS && !(a_transposed && b_transposed) && !a_stored) {
+    const int few = m <= QUERN_FEW_ROWS && !(a_transposed && b_transposed);
+    const int unpacked =
+        m <= UNPACKED_ROWS && b_transposed && !a_transposed && !rounded && quern_rows_fit(m, k);
+    if ((few || unpacked) && !a_stored) {
+        if (quern_cancelled(record)) return QUERN_CANCELLED;
         quern_range columns = quern_share(n, QUERN_TILE_COLUMNS, part, parts);
         if (columns.first < columns.last) {
             quern_few_rows(out + columns.first, out_stride, a, a_row, a_step,
@@ -66,17 +73,6 @@ QUERN_INLINE int32_t matmul(const quern_record *record, int32_t part, int32_t pa
             return quern_finish(record, columns.first, out_stride, m, columns.last - columns.first);
         }
         return QUERN_OK;
-    }
-
-    if (b_transposed && !a_transposed && !a_stored && !rounded && m <= UNPACKED_ROWS && quern_fit_packed(m, k)) {
-        const quern_range columns = quern_share(n, QUERN_TILE_COLUMNS, part, parts);
-        if (columns.first >= columns.last) return QUERN_OK;
-        if (quern_cancelled(record)) return QUERN_CANCELLED;
-        quern_unpacked_rows(out + columns.first, out_stride, a, a_row,
-                            operand_at(b, columns.first * b_step, stored), stored, b_stride,
-                            bias ? bias + columns.first : NULL, accumulate, m, columns.last - columns.first, k,
-                            work);
-        return quern_finish(record, columns.first, out_stride, m, columns.last - columns.first);
     }
 
     const quern_region own =
