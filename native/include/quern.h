@@ -13,7 +13,7 @@
 
 #include <stdint.h>
 
-#define QUERN_ABI_VERSION 7
+#define QUERN_ABI_VERSION 8
 
 #if defined(__GNUC__)
 #define QUERN_API __attribute__((visibility("default")))
@@ -72,6 +72,14 @@ enum quern_matmul_flag {
     QUERN_STORED_BF16 = 8,
     /* a is stored so. */
     QUERN_STORED_A_BF16 = 16
+};
+
+/* quern_record.integers[13] of attention_f32, and [6] of cache_append_f32, which has the latter alone. */
+enum quern_keys_flag {
+    /* k and v are [B,G,S,D]. */
+    QUERN_KEYS_BY_HEAD = 1,
+    /* They are stored as BF16. */
+    QUERN_KEYS_BF16 = 2
 };
 
 /* The function of activation_f32 and gated_activation_f32. */
@@ -299,8 +307,10 @@ QUERN_API const char *quern_error_message(void);
  *   p0 out  p1 lse [B,H,T]  p2 q  p3 k  p4 v  p5 starts or null
  *   i0 B  i1 T  i2 H  i3 G  i4 D  i5 stride of q  i6 of k  i7 of v  i8 of out
  *   i9 S: rows of k and v for each sequence  i10 window or 0  i11 causal  i12 dropout stream
+ *   i13 flags (quern_keys_flag)
  *   f0 scale  f1 dropout probability
- *   q and out: row b*T + t, head h at h*D. k and v: row b*S + s, head h at (h / (H/G)) * D.
+ *   q and out: row b*T + t, head h at h*D. k and v, with g = h / (H/G): row b*S + s, head g at g*D,
+ *   or, by head, row (b*G + g)*S + s.
  *   Causal: row t stands at position p = starts[b] + t and sees keys s <= p, and with a window
  *   only s > p - window; not causal: all S. lse is log(sum(exp(scale q k))) over the seen keys.
  *   A row that sees none gives zeros and lse = -infinity. Without p5 and causal, S = T in training.
@@ -350,9 +360,10 @@ QUERN_API const char *quern_error_message(void);
  *                          backward               p0 losses [N]  p1 dlogits [N,V]  p2 logits  p3 labels
  *   i0 N  i1 V    in place: dlogits = logits         split by rows
  *
- * cache_append_f32         cache[b, starts[b] + t] = x[b, t]
- *   p0 cache [B,S,C]  p1 x [B*T rows]  p2 starts or null
- *   i0 B  i1 T  i2 C  i3 S  i4 stride of x           split by rows
+ * cache_append_f32         cache[b, g, starts[b] + t] = x[b, t, g], rounded where the cache is BF16
+ *   p0 cache [B,G,S,D]  p1 x [B*T rows], head g at g*D  p2 starts or null
+ *   i0 B  i1 T  i2 G  i3 S  i4 D  i5 stride of x  i6 flags (QUERN_KEYS_BF16)
+ *                                                    split by rows of x
  *
  * square_sum_f32           out[j] = sum of x[i]^2 over block j of QUERN_SQUARE_SUM_BLOCK elements,
  *                          added as doubles          p0 out  p1 x   i0 n   split by blocks

@@ -2,7 +2,6 @@
 #include "check.h"
 #include "random.h"
 
-
 typedef struct attention_case {
     int64_t batch, time, heads, groups, size, keys, window;
     int causal;
@@ -134,6 +133,51 @@ static void check_divided(quern_record *forward, int32_t tier, int32_t parts, fl
         (long)c->size, (long)c->keys, (long)c->window, c->causal, (double)c->dropout, c->cached,    \
         (long)c->beyond
 
+/* k or v, rows `stride` apart, by head: as floats, or in BF16, which holds them. */
+static void *by_head(const attention_case *c, const float *rows, int64_t stride, int stored) {
+    const int64_t n = c->batch * c->groups * c->keys * c->size;
+    float *floats = stored ? NULL : check_floats(n);
+    uint16_t *halves = stored ? (uint16_t *)check_alloc((size_t)(n + n % 2) * 2) + n % 2 : NULL;
+    for (int64_t i = 0; i < n; i++) {
+        const int64_t s = i / c->size % c->keys, head = i / c->size / c->keys;
+        const int64_t row = head / c->groups * c->keys + s;
+        const float x = rows[row * stride + head % c->groups * c->size + i % c->size];
+        if (stored) {
+            halves[i] = check_to_bf16(x);
+        } else {
+            floats[i] = x;
+        }
+    }
+    return stored ? (void *)halves : (void *)floats;
+}
+
+/* A cache by head, in either type, gives the bits that the same numbers give by row. */
+static void check_by_head(const attention_case *c, const quern_record *by_row, int32_t tier, const float *out,
+                          int64_t out_size, const float *lse, int64_t lse_size) {
+    float *own_out = malloc((size_t)(out_size + 1) * sizeof(float));
+    float *own_lse = malloc((size_t)(lse_size + 1) * sizeof(float));
+    for (int stored = 0; stored < 2; stored++) {
+        quern_record record = *by_row;
+        record.pointers[0] = own_out;
+        record.pointers[1] = own_lse;
+        for (int i = 0; i < 2; i++) {
+            record.pointers[3 + i] = by_head(c, by_row->pointers[3 + i], by_row->integers[6 + i], stored);
+            record.integers[6 + i] = c->size;
+        }
+        record.integers[13] = QUERN_KEYS_BY_HEAD | (stored ? QUERN_KEYS_BF16 : 0);
+        for (int32_t parts = 1; parts <= 3; parts += 2) {
+            memset(own_out, 0xff, (size_t)out_size * sizeof(float));
+            memset(own_lse, 0xff, (size_t)lse_size * sizeof(float));
+            CHECK(check_run(QUERN_KERNEL_attention_f32, tier, &record, parts) == QUERN_OK, "by head");
+            CHECK(memcmp(out, own_out, (size_t)out_size * sizeof(float)) == 0 &&
+                      memcmp(lse, own_lse, (size_t)lse_size * sizeof(float)) == 0,
+                  "by head, stored %d, %d parts " CASE_FORMAT, stored, parts, CASE_VALUES);
+        }
+    }
+    free(own_out);
+    free(own_lse);
+}
+
 static void check_case(const attention_case *c) {
     const int64_t q_columns = c->heads * c->size, k_columns = c->groups * c->size;
     const int64_t q_rows = c->batch * c->time, k_rows = c->batch * c->keys;
@@ -146,6 +190,11 @@ static void check_case(const attention_case *c) {
     float *v = check_random(k_size, 1), *dout = check_random(q_size, 1);
     int32_t *starts = NULL;
     if (c->cached) {
+        /* Numbers that BF16 holds, so that a cache of them can be in either type. */
+        for (int64_t i = 0; i < k_size; i++) {
+            k[i] = check_of_bf16(check_to_bf16(k[i]));
+            v[i] = check_of_bf16(check_to_bf16(v[i]));
+        }
         starts = check_ints(c->batch);
         for (int64_t b = 0; b < c->batch; b++) starts[b] = (int32_t)check_below(c->keys - c->time + 1);
         /* What stands behind the last row in a cache is never looked at. */
@@ -212,6 +261,7 @@ static void check_case(const attention_case *c) {
                     CHECK(error <= bound, "dv %g " CASE_FORMAT, error, CASE_VALUES);
                 }
                 for (int i = 0; i < 5; i++) memcpy(saved[i], results[i], (size_t)sizes[i] * sizeof(float));
+                if (c->cached) check_by_head(c, &forward, tier, out, q_size, lse, lse_size);
             } else {
                 for (int i = 0; i < 5; i++) {
                     CHECK(memcmp(saved[i], results[i], (size_t)sizes[i] * sizeof(float)) == 0,

@@ -52,6 +52,24 @@ CHECK_UNUSED static uint64_t check_bits(void) {
     return check_state * 0x2545f4914f6cdd1du;
 }
 
+/* The upper half of the nearest float that has nothing in its lower one, ties to the even one. */
+CHECK_UNUSED static uint16_t check_to_bf16(float x) {
+    uint32_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    if (isnan(x)) return (uint16_t)(bits >> 16 | 0x40);
+    const uint32_t below = bits & 0xffff;
+    const uint32_t upper = bits >> 16;
+    return (uint16_t)(upper + (below > 0x8000 || (below == 0x8000 && (upper & 1))));
+}
+
+/* The float whose upper half this is. */
+CHECK_UNUSED static float check_of_bf16(uint16_t x) {
+    const uint32_t bits = (uint32_t)x << 16;
+    float y;
+    memcpy(&y, &bits, sizeof y);
+    return y;
+}
+
 /* In [0, n). */
 CHECK_UNUSED static int64_t check_below(int64_t n) { return (int64_t)(check_bits() % (uint64_t)n); }
 

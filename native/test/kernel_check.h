@@ -21,16 +21,6 @@ typedef struct output {
     float *alone;
 } output;
 
-/* The upper half of the nearest float that has nothing in its lower one, ties to the even one. */
-CHECK_UNUSED static uint16_t naive_round(float x) {
-    uint32_t bits;
-    memcpy(&bits, &x, sizeof bits);
-    if (isnan(x)) return (uint16_t)(bits >> 16 | 0x40);
-    const uint32_t below = bits & 0xffff;
-    const uint32_t upper = bits >> 16;
-    return (uint16_t)(upper + (below > 0x8000 || (below == 0x8000 && (upper & 1))));
-}
-
 /* Flush at a guard page. */
 CHECK_UNUSED static uint16_t *halves(int64_t n) { return (uint16_t *)check_alloc((size_t)(n + n % 2) * 2) + n % 2; }
 

@@ -1,28 +1,13 @@
 /* matmul_f32 and matmul_bf16 on every tier against loops in double. */
 #include "check.h"
 
-
-static float of_bf16(uint16_t x) {
-    const uint32_t bits = (uint32_t)x << 16;
-    float y;
-    memcpy(&y, &bits, sizeof y);
-    return y;
-}
-
-/* The nearest number that BF16 holds, ties to the even one. */
-static uint16_t to_bf16(float x) {
-    uint32_t bits;
-    memcpy(&bits, &x, sizeof bits);
-    return (uint16_t)((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
-}
-
 /* The floats as BF16, flush at a guard page, to which they are rounded too. */
 static uint16_t *stored_as_bf16(float *x, int64_t size) {
     uint16_t *stored = check_alloc((size_t)(size + size % 2) * sizeof *stored);
     stored += size % 2;
     for (int64_t i = 0; i < size; i++) {
-        stored[i] = to_bf16(x[i]);
-        x[i] = of_bf16(stored[i]);
+        stored[i] = check_to_bf16(x[i]);
+        x[i] = check_of_bf16(stored[i]);
     }
     return stored;
 }
@@ -74,8 +59,8 @@ static void check_case(const matmul_case *c) {
                 float left = a_transposed ? a[p * a_stride + i] : a[i * a_stride + p];
                 float right = b_transposed ? b[j * b_stride + p] : b[p * b_stride + j];
                 if (rounded) {
-                    left = of_bf16(to_bf16(left));
-                    right = of_bf16(to_bf16(right));
+                    left = check_of_bf16(check_to_bf16(left));
+                    right = check_of_bf16(check_to_bf16(right));
                 }
                 double x = (double)left * right;
                 sum += x;

@@ -150,7 +150,7 @@ static void copy_case(int32_t kernel, int64_t n, int place) {
             if (!parts) memcpy(updated, p[0], sizeof(float) * (size_t)n);
             CHECK(memcmp(updated, p[0], sizeof(float) * (size_t)n) == 0, "parameter with a copy");
             for (int64_t i = 0; i < n; i++) {
-                const uint16_t wanted = parts ? naive_round(p[0][i]) : 0x5a5a;
+                const uint16_t wanted = parts ? check_to_bf16(p[0][i]) : 0x5a5a;
                 CHECK(copy[i] == wanted, "%s copy of %lld, %d parts", check_tier_names[tier], (long long)n,
                       (int)parts);
             }

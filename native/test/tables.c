@@ -109,7 +109,7 @@ static void bad_indices(void) {
         check_kernel_refuses("rope", QUERN_KERNEL_rope_f32, &rope, QUERN_BAD_INDEX, text);
         quern_record append = {.node = 3,
                                .pointers = {check_floats(BATCH * POSITIONS * CHANNELS), out, starts},
-                               .integers = {BATCH, TIME, CHANNELS, POSITIONS, CHANNELS}};
+                               .integers = {BATCH, TIME, 1, POSITIONS, CHANNELS, CHANNELS}};
         snprintf(text, sizeof text, "node 3, sequence 1: position %lld is not within the cache, 0 to 8",
                  (long long)bad[i] + row - TIME);
         check_kernel_refuses("cache_append", QUERN_KERNEL_cache_append_f32, &append, QUERN_BAD_INDEX,
@@ -162,21 +162,57 @@ static void rope_case(int64_t heads, int64_t head_size, int64_t rotated, int inv
     check_free(0);
 }
 
-static void cache_append_case(int64_t channels, int64_t stride, int with_starts) {
-    enum { SIZE = 8 };
-    int32_t *starts = with_starts ? some_starts(SIZE - TIME + 1) : NULL;
+enum { CACHED = 8 };
+
+/* Where number c of row r goes in a cache [BATCH, groups, CACHED, size]. */
+static int64_t cached_at(const int32_t *starts, int64_t groups, int64_t size, int64_t r, int64_t c) {
+    const int64_t position = (starts ? starts[r / TIME] : 0) + r % TIME;
+    return ((r / TIME * groups + c / size) * CACHED + position) * size + c % size;
+}
+
+static void cache_append_case(int64_t groups, int64_t size, int64_t stride, int with_starts) {
+    const int64_t channels = groups * size, n = BATCH * CACHED * channels;
+    int32_t *starts = with_starts ? some_starts(CACHED - TIME + 1) : NULL;
     float *x = check_random((ROWS - 1) * stride + channels, 1);
-    float *before = check_random(BATCH * SIZE * channels, 1);
-    output out = output_from(before, BATCH * SIZE * channels);
+    float *before = check_random(n, 1);
+    output out = output_from(before, n);
     for (int64_t i = 0; i < out.n; i++) expect(&out, i, before[i], 0);
     for (int64_t r = 0; r < ROWS; r++) {
-        int64_t to = r / TIME * SIZE + (starts ? starts[r / TIME] : 0) + r % TIME;
-        for (int64_t c = 0; c < channels; c++) out.expected[to * channels + c] = x[r * stride + c];
+        for (int64_t c = 0; c < channels; c++) {
+            out.expected[cached_at(starts, groups, size, r, c)] = x[r * stride + c];
+        }
     }
     quern_record record = {.pointers = {out.p, x, starts},
-                           .integers = {BATCH, TIME, channels, SIZE, stride}};
+                           .integers = {BATCH, TIME, groups, CACHED, size, stride}};
     check_kernel_runs("cache_append", QUERN_KERNEL_cache_append_f32, &record, &out, 1, 0);
     free_outputs(&out, 1);
+    check_free(0);
+}
+
+/* A cache in BF16 has the upper halves of the rounded numbers, and keeps what it had elsewhere. */
+static void rounded_append_case(int64_t groups, int64_t size, int64_t stride) {
+    const int64_t channels = groups * size, n = BATCH * CACHED * channels;
+    int32_t *starts = some_starts(CACHED - TIME + 1);
+    float *x = check_random((ROWS - 1) * stride + channels, 1);
+    uint16_t *cache = halves(n), *expected = malloc((size_t)(n + 1) * sizeof *expected);
+    memset(expected, 0x5a, (size_t)n * sizeof *expected);
+    for (int64_t r = 0; r < ROWS; r++) {
+        for (int64_t c = 0; c < channels; c++) {
+            expected[cached_at(starts, groups, size, r, c)] = check_to_bf16(x[r * stride + c]);
+        }
+    }
+    for (int32_t tier = 0; tier < QUERN_TIERS; tier++) {
+        if (!check_has_tier(tier)) continue;
+        for (int32_t parts = 1; parts <= 3; parts++) {
+            memset(cache, 0x5a, (size_t)n * sizeof *cache);
+            quern_record record = {.pointers = {cache, x, starts},
+                                   .integers = {BATCH, TIME, groups, CACHED, size, stride, QUERN_KEYS_BF16}};
+            CHECK(check_run(QUERN_KERNEL_cache_append_f32, tier, &record, parts) == QUERN_OK, "appending");
+            CHECK(memcmp(cache, expected, (size_t)n * sizeof *cache) == 0,
+                  "%s: %ld groups of %ld, parts %d", check_tier_names[tier], (long)groups, (long)size, parts);
+        }
+    }
+    free(expected);
     check_free(0);
 }
 
@@ -196,8 +232,10 @@ int main(void) {
             rope_case(2, 2 * size, 2 * size, inverse, 1, FILL_SMALL);
             rope_case(2, 2 * size + 5, 2 * size, inverse, 1, FILL_INTEGERS);
         }
-        cache_append_case(size, size, 0);
-        cache_append_case(size, size + 3, 1);
+        cache_append_case(1, size, size, 0);
+        cache_append_case(3, size, 3 * size + 3, 1);
+        rounded_append_case(1, size, size);
+        rounded_append_case(2, size, 2 * size + 3);
     }
     bad_indices();
     return check_result();

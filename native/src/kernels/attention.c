@@ -115,12 +115,17 @@ static const float *packed_block(const attention *x, const quern_record *record,
     const int64_t head = b * x->groups + g;
     float *slot = w->packed + j % w->slots * w->slot_size;
     if (head == w->head && j >= w->ready.first && j < w->ready.last) return slot;
-    const float *k = record->pointers[3];
-    const float *v = record->pointers[4];
     const int64_t s = j * w->block.keys, n = quern_min(w->block.keys, x->keys - s);
-    quern_pack_b(slot, k + key_offset(x, b, g, s, x->k_stride), x->k_stride, 1, x->size, n);
-    quern_pack_b(slot + quern_packed_b(x->size, w->block.keys), v + key_offset(x, b, g, s, x->v_stride),
-                 x->v_stride, 0, n, x->size);
+    const void *k = operand_at(record->pointers[3], key_offset(x, b, g, s, x->k_stride), x->stored);
+    const void *v = operand_at(record->pointers[4], key_offset(x, b, g, s, x->v_stride), x->stored);
+    float *values = slot + quern_packed_b(x->size, w->block.keys);
+    if (x->stored) {
+        quern_pack_b_bf16(slot, k, x->k_stride, 1, x->size, n);
+        quern_pack_b_bf16(values, v, x->v_stride, 0, n, x->size);
+    } else {
+        quern_pack_b(slot, k, x->k_stride, 1, x->size, n);
+        quern_pack_b(values, v, x->v_stride, 0, n, x->size);
+    }
     if (head != w->head || j != w->ready.last) w->ready.first = j;
     w->head = head;
     w->ready.last = j + 1;
@@ -256,13 +261,13 @@ static void attend_row_backward(const attention *x, const quern_record *record, 
     float *kept = take(&work, BLOCK_KEYS);
     float *random = take(&work, BLOCK_KEYS);
     if (norm == -INFINITY) return;
-    const float along = dot(gradient, out, x->size);
+    const float along = dot(gradient, out, 0, x->size);
     const quern_range all = seen_by(x, b, r);
     for (int64_t s = all.first; s < all.last; s += BLOCK_KEYS) {
         const quern_range seen = within(all, s, s + BLOCK_KEYS);
         for (int64_t i = seen.first; i < seen.last; i++) {
-            weights[i - s] = dot(query, k + key_offset(x, b, g, i, x->k_stride), x->size);
-            dscores[i - s] = dot(gradient, v + key_offset(x, b, g, i, x->v_stride), x->size);
+            weights[i - s] = dot(query, k + key_offset(x, b, g, i, x->k_stride), 0, x->size);
+            dscores[i - s] = dot(gradient, v + key_offset(x, b, g, i, x->v_stride), 0, x->size);
         }
         weigh_again(x, weights, dscores, kept, random, norm, along, b, g, r, seen);
         for (int64_t i = seen.first; i < seen.last; i++) {
@@ -341,7 +346,7 @@ static void attend_block_backward(const attention *x, const quern_record *record
         clear_unseen(dscores, seen, s, seen_end);
         if (seen.first >= seen.last) continue;
         const float along =
-            dot(dout.first + i * dout.stride, out + row_offset(x, b, g, r, x->out_stride), size);
+            dot(dout.first + i * dout.stride, out + row_offset(x, b, g, r, x->out_stride), 0, size);
         weigh_again(x, weights + (seen.first - s), dscores + (seen.first - s), w->kept, w->random, norm,
                     along, b, g, r, seen);
     }

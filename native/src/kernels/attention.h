@@ -7,6 +7,7 @@
 #define QUERN_ATTENTION_H
 
 #include "kernel.h"
+#include "matmul/operand.h"
 #include "random.h"
 #include "simd/simd.h"
 
@@ -23,6 +24,9 @@ typedef struct attention {
     int64_t keys;
     int64_t window;
     int64_t causal;
+    /* Of k and v: enum quern_keys_flag. */
+    int by_head;
+    int stored;
     /* R: query heads of one key/value head. */
     int64_t shared;
     float scale;
@@ -45,6 +49,8 @@ QUERN_INLINE attention attention_of(const quern_record *record, const int32_t *s
                    .keys = i[9],
                    .window = i[10],
                    .causal = i[11],
+                   .by_head = (i[13] & QUERN_KEYS_BY_HEAD) != 0,
+                   .stored = (i[13] & QUERN_KEYS_BF16) != 0,
                    .shared = i[3] > 0 ? i[2] / i[3] : 0,
                    .scale = record->floats[0],
                    .dropout = record->floats[1],
@@ -68,8 +74,9 @@ QUERN_INLINE int64_t row_offset(const attention *x, int64_t b, int64_t g, int64_
     return (b * x->time + r / x->shared) * stride + (g * x->shared + r % x->shared) * x->size;
 }
 
-/* Where key s stands in a tensor [B*S, G*D] of that stride. */
+/* Where key s stands in a tensor [B*S, G*D], or [B,G,S,D] by head, whose rows are `stride` apart. */
 QUERN_INLINE int64_t key_offset(const attention *x, int64_t b, int64_t g, int64_t s, int64_t stride) {
+    if (x->by_head) return ((b * x->groups + g) * x->keys + s) * stride;
     return (b * x->keys + s) * stride + g * x->size;
 }
 
@@ -96,19 +103,20 @@ QUERN_INLINE uint64_t random_index(const attention *x, int64_t b, int64_t g, int
     return (uint64_t)lse_offset(x, b, g, r) * (uint64_t)x->keys;
 }
 
-/* Rows that are asked for ahead: neighbours lie pages apart, where the hardware does not look. */
+/* Rows that are asked for ahead: neighbours may lie pages apart, where the hardware does not look. */
 #define ROWS_AHEAD 8
 
-QUERN_INLINE void prefetch_row(const float *row, int64_t n) {
-    for (int64_t i = 0; i < n; i += 16) __builtin_prefetch(row + i);
+QUERN_INLINE void prefetch_row(const void *row, int64_t n, const int stored) {
+    const int line = stored ? 32 : 16;
+    for (int64_t i = 0; i < n; i += line) __builtin_prefetch(operand_at(row, i, stored));
 }
 
 /* a . b, added up lane by lane, then across. */
-QUERN_INLINE float dot(const float *a, const float *b, int64_t n) {
+QUERN_INLINE float dot(const float *a, const void *b, const int stored, int64_t n) {
     vfloat sum = v_zero();
     int64_t i = 0;
-    for (; i + QUERN_LANES <= n; i += QUERN_LANES) sum = v_fma(v_load(a + i), v_load(b + i), sum);
-    if (i < n) sum = v_fma(v_load_first(a + i, n - i), v_load_first(b + i, n - i), sum);
+    for (; i + QUERN_LANES <= n; i += QUERN_LANES) sum = v_fma(v_load(a + i), operand_load(b, i, stored), sum);
+    if (i < n) sum = v_fma(v_load_first(a + i, n - i), operand_load_first(b, i, n - i, stored), sum);
     return v_sum(sum);
 }
 
@@ -131,19 +139,19 @@ QUERN_INLINE void add_to(float *y, const float *x, int64_t n) {
 #define ADD_VECTORS 8
 
 /* y = factor y + the sum over i < n of weights[i] x[i], rows of x `stride` apart; each in order. */
-QUERN_INLINE void add_weighted(float *y, float factor, const float *weights, const float *x,
-                               int64_t stride, int64_t n, int64_t size) {
+QUERN_INLINE void add_weighted(float *y, float factor, const float *weights, const void *x,
+                               const int stored, int64_t stride, int64_t n, int64_t size) {
     int64_t d = 0;
     for (; d + ADD_VECTORS * QUERN_LANES <= size; d += ADD_VECTORS * QUERN_LANES) {
         vfloat sum[ADD_VECTORS];
 #pragma GCC unroll 8
         for (int v = 0; v < ADD_VECTORS; v++) sum[v] = v_splat(factor) * v_load(y + d + v * QUERN_LANES);
         for (int64_t i = 0; i < n; i++) {
-            prefetch_row(x + (i + ROWS_AHEAD) * stride + d, ADD_VECTORS * QUERN_LANES);
+            prefetch_row(operand_at(x, (i + ROWS_AHEAD) * stride + d, stored), ADD_VECTORS * QUERN_LANES, stored);
             const vfloat weight = v_splat(weights[i]);
 #pragma GCC unroll 8
             for (int v = 0; v < ADD_VECTORS; v++) {
-                sum[v] = v_fma(weight, v_load(x + i * stride + d + v * QUERN_LANES), sum[v]);
+                sum[v] = v_fma(weight, operand_load(x, i * stride + d + v * QUERN_LANES, stored), sum[v]);
             }
         }
 #pragma GCC unroll 8
@@ -152,7 +160,7 @@ QUERN_INLINE void add_weighted(float *y, float factor, const float *weights, con
     for (; d < size; d += QUERN_LANES) {
         vfloat sum = v_splat(factor) * v_load_first(y + d, size - d);
         for (int64_t i = 0; i < n; i++) {
-            sum = v_fma(v_splat(weights[i]), v_load_first(x + i * stride + d, size - d), sum);
+            sum = v_fma(v_splat(weights[i]), operand_load_first(x, i * stride + d, size - d, stored), sum);
         }
         v_store_first(y + d, sum, size - d);
     }

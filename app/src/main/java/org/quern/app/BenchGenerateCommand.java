@@ -109,7 +109,12 @@ final class BenchGenerateCommand implements Callable<Integer> {
   private static double weightBytes(Model model, int batch, int context) {
     Graph graph =
         LanguageModelGraphs.generation(
-            model.architecture(), batch, 1, context, model.backend().weightForm(model.memory()));
+            model.architecture(),
+            batch,
+            1,
+            context,
+            model.backend().weightForm(model.memory()),
+            model.backend().precision());
     return graph.nodes().stream()
         .filter(node -> node.op() instanceof Matmul)
         .map(node -> node.input(1))

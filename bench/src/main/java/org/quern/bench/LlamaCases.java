@@ -90,7 +90,7 @@ final class LlamaCases {
         graph ->
             CacheAppend.apply(
                 graph,
-                input(graph, "cache", batch, capacity, GROUPS * HEAD),
+                cache(graph, "cache"),
                 input(graph, "x", batch, time, GROUPS * HEAD),
                 0,
                 starts(graph)));
@@ -103,8 +103,8 @@ final class LlamaCases {
                 attention,
                 List.of(
                     input(graph, "q", batch, time, CHANNELS),
-                    input(graph, "k", batch, capacity, GROUPS * HEAD),
-                    input(graph, "v", batch, capacity, GROUPS * HEAD),
+                    cache(graph, "k"),
+                    cache(graph, "v"),
                     starts(graph))));
     cases.add(
         sizes(rows, FEED_FORWARD) + " silu",
@@ -114,6 +114,10 @@ final class LlamaCases {
                 input(graph, "gate", rows, FEED_FORWARD),
                 input(graph, "up", rows, FEED_FORWARD),
                 ActivationFunction.SILU));
+  }
+
+  private Value cache(Graph graph, String name) {
+    return input(graph, name, batch, GROUPS, capacity, HEAD);
   }
 
   private void backward() {

@@ -84,7 +84,8 @@ public final class Decoder implements AutoCloseable {
   }
 
   private Plan plan(int time) {
-    return Plan.of(LanguageModelGraphs.generation(model, batch, time, capacity, form));
+    return Plan.of(
+        LanguageModelGraphs.generation(model, batch, time, capacity, form, backend.precision()));
   }
 
   private static List<String> rounded(Plan plan) {

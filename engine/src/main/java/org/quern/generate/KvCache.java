@@ -10,11 +10,17 @@ import org.quern.memory.SlabAllocator;
 import org.quern.plan.Plan;
 
 /**
- * Keys and values of past tokens: for each layer two tensors {@code [batch, capacity, channels]},
- * which the programs of a {@link Decoder} read and extend. Belongs to its decoder.
+ * Keys and values of past tokens: for each layer two tensors {@code [batch, heads, capacity, head
+ * size]}, F32, or BF16 where products are computed in that, which the programs of a {@link Decoder}
+ * read and extend. Belongs to its decoder.
  */
 public final class KvCache {
-  private record Tensor(MemorySegment memory, int batch, long rowBytes, long sequenceBytes) {}
+  private record Tensor(MemorySegment memory, int batch, int heads, long rowBytes) {
+    /** The bytes of one sequence's head. */
+    long headBytes() {
+      return memory.byteSize() / batch / heads;
+    }
+  }
 
   private final List<Tensor> tensors;
   private final SlabAllocator allocator;
@@ -32,10 +38,11 @@ public final class KvCache {
   }
 
   private static Tensor tensor(Plan plan, Value value, MemorySegment slab) {
-    int batch = value.shape().dimension(0);
-    long rowBytes = (long) value.shape().last() * Float.BYTES;
     return new Tensor(
-        slab.asSlice(plan.offset(value), value.bytes()), batch, rowBytes, value.bytes() / batch);
+        slab.asSlice(plan.offset(value), value.bytes()),
+        value.shape().dimension(0),
+        value.shape().dimension(1),
+        (long) value.shape().last() * value.dtype().bytes());
   }
 
   /** The size in bytes. */
@@ -60,13 +67,13 @@ public final class KvCache {
     MemorySegment copy = scratch().segment();
     for (Tensor tensor : tensors) {
       long used = length * tensor.rowBytes();
-      for (int index = 0; index < tensor.batch(); index++) {
-        long from = parents[index] * tensor.sequenceBytes();
+      int heads = tensor.heads();
+      for (int index = 0; index < tensor.batch() * heads; index++) {
+        long from = ((long) parents[index / heads] * heads + index % heads) * tensor.headBytes();
         MemorySegment.copy(tensor.memory(), from, copy, index * used, used);
       }
-      for (int index = 0; index < tensor.batch(); index++) {
-        MemorySegment.copy(
-            copy, index * used, tensor.memory(), index * tensor.sequenceBytes(), used);
+      for (int index = 0; index < tensor.batch() * heads; index++) {
+        MemorySegment.copy(copy, index * used, tensor.memory(), index * tensor.headBytes(), used);
       }
     }
   }

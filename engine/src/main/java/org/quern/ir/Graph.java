@@ -160,9 +160,9 @@ public final class Graph {
     return named(name, dtype, shape, Region.IO);
   }
 
-  /** A tensor of keys or values that outlives a run, F32. */
-  public Value cache(String name, Shape shape) {
-    return named(name, DType.F32, shape, Region.CACHE);
+  /** A tensor of keys or values that outlives a run. */
+  public Value cache(String name, DType dtype, Shape shape) {
+    return named(name, dtype, shape, Region.CACHE);
   }
 
   /** A table, F32; {@code contents} is not copied and must not change. */

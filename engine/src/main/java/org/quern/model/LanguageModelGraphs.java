@@ -88,11 +88,18 @@ public final class LanguageModelGraphs {
    * time > 1}, says which of the {@code batch * time} rows to predict after.
    *
    * @param weights in what form the matrices are read
+   * @param precision how products are computed: in BF16, so are the keys and values that are kept
    */
   public static Graph generation(
-      CausalLanguageModel model, int batch, int time, int capacity, WeightForm weights) {
+      CausalLanguageModel model,
+      int batch,
+      int time,
+      int capacity,
+      WeightForm weights,
+      Precision precision) {
     Graph graph = new Graph(model.layout(), weights);
-    Pass pass = Pass.cached(graph, batch, time, capacity);
+    DType cacheType = precision == Precision.BF16 ? DType.BF16 : DType.F32;
+    Pass pass = Pass.cached(graph, batch, time, capacity, cacheType);
     Value hidden = model.hidden(pass);
     Value last = hidden;
     if (time > 1) {

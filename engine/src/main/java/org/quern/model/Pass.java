@@ -13,9 +13,11 @@ import org.quern.ir.Value;
  * @param starts the position of each sequence's first token, I32 {@code [batch]}; none without a
  *     cache, where it is zero
  * @param capacity positions that the cache holds; 0 for no cache
+ * @param cacheType in what type the cache keeps keys and values: F32 or BF16
  * @param training whether dropout applies
  */
-public record Pass(Graph graph, Value ids, Value starts, int capacity, boolean training) {
+public record Pass(
+    Graph graph, Value ids, Value starts, int capacity, DType cacheType, boolean training) {
   /** The name of the ids among a graph's inputs. */
   public static final String IDS = "ids";
 
@@ -25,14 +27,14 @@ public record Pass(Graph graph, Value ids, Value starts, int capacity, boolean t
   /** A pass over whole sequences. */
   public static Pass full(Graph graph, int batch, int time, boolean training) {
     Value ids = graph.input(IDS, DType.I32, Shape.of(batch, time));
-    return new Pass(graph, ids, Value.NONE, 0, training);
+    return new Pass(graph, ids, Value.NONE, 0, DType.F32, training);
   }
 
   /** A pass that continues sequences whose keys and values are in the cache. */
-  public static Pass cached(Graph graph, int batch, int time, int capacity) {
+  public static Pass cached(Graph graph, int batch, int time, int capacity, DType cacheType) {
     Value ids = graph.input(IDS, DType.I32, Shape.of(batch, time));
     Value starts = graph.input(STARTS, DType.I32, Shape.of(batch));
-    return new Pass(graph, ids, starts, capacity, false);
+    return new Pass(graph, ids, starts, capacity, cacheType, false);
   }
 
   /** How many sequences. */

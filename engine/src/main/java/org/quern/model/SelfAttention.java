@@ -58,7 +58,8 @@ final class SelfAttention {
   }
 
   private Value cache(Pass pass, String name) {
-    return pass.graph().cache(name, Shape.of(pass.batch(), pass.capacity(), groups * headSize));
+    Shape shape = Shape.of(pass.batch(), groups, pass.capacity(), headSize);
+    return pass.graph().cache(name, pass.cacheType(), shape);
   }
 
   private Attention attention(Pass pass, boolean packed) {

@@ -2,6 +2,7 @@ package org.quern.cases;
 
 import java.util.ArrayList;
 import java.util.List;
+import org.quern.ir.DType;
 import org.quern.ir.Graph;
 import org.quern.ir.Node;
 import org.quern.ir.Value;
@@ -134,16 +135,16 @@ final class AttentionCases {
   /** Decoding and prefill: a few new rows over a cache, each sequence at a place of its own. */
   private static void cached(List<OperationCase> rows) {
     Form decode = Form.causal(3, 1, 4, 2, 16).withKeys(40);
-    rows.add(cached("decode", decode, 0, 17, 39));
-    rows.add(cached("decode", decode.withWindow(5), 3, 4, 39));
-    rows.add(cached("decode", Form.causal(3, 1, 3, 1, 67).withKeys(9), 0, 7, 8));
-    rows.add(cached("prefill", Form.causal(2, 7, 4, 4, 9).withKeys(32), 0, 25));
-    rows.add(cached("prefill", Form.causal(2, 7, 4, 1, 8).withKeys(32).withWindow(3), 2, 20));
-    rows.add(cached("long prefill", Form.causal(2, 67, 2, 1, 8).withKeys(131), 0, 64));
+    addCached(rows, "decode", decode, 0, 17, 39);
+    addCached(rows, "decode", decode.withWindow(5), 3, 4, 39);
+    addCached(rows, "decode", Form.causal(3, 1, 3, 1, 67).withKeys(9), 0, 7, 8);
+    addCached(rows, "prefill", Form.causal(2, 7, 4, 4, 9).withKeys(32), 0, 25);
+    addCached(rows, "prefill", Form.causal(2, 7, 4, 1, 8).withKeys(32).withWindow(3), 2, 20);
+    addCached(rows, "long prefill", Form.causal(2, 67, 2, 1, 8).withKeys(131), 0, 64);
     // A window that ends behind the cache leaves nothing to see.
-    rows.add(cached("fully masked", decode.withWindow(3), 42, 41, 100));
+    addCached(rows, "fully masked", decode.withWindow(3), 42, 41, 100);
     // Padding on the left: the first rows stand before the text.
-    rows.add(cached("before the text", Form.causal(2, 5, 2, 1, 8).withKeys(8), -3, 0));
+    addCached(rows, "before the text", Form.causal(2, 5, 2, 1, 8).withKeys(8), -3, 0);
   }
 
   private static String name(String what, Form form) {
@@ -205,16 +206,20 @@ final class AttentionCases {
     return forward.output(0);
   }
 
-  private static OperationCase cached(String what, Form form, int... starts) {
-    int keyChannels = form.groups * form.size;
+  private static void addCached(List<OperationCase> rows, String what, Form form, int... starts) {
+    rows.add(cached(what, DType.F32, form, starts));
+    rows.add(cached(what + " BF16", DType.BF16, form, starts));
+  }
+
+  private static OperationCase cached(String what, DType type, Form form, int... starts) {
     double[] numbers = new double[starts.length];
     for (int b = 0; b < starts.length; b++) {
       numbers[b] = starts[b];
     }
     return OperationCase.of(name(what, form))
         .input("q", Fill.normal(1), form.batch, form.time, form.heads * form.size)
-        .cache("keys", Fill.normal(1), form.batch, form.keys, keyChannels)
-        .cache("values", Fill.normal(1), form.batch, form.keys, keyChannels)
+        .cache("keys", type, Fill.normal(1), form.batch, form.groups, form.keys, form.size)
+        .cache("values", type, Fill.normal(1), form.batch, form.groups, form.keys, form.size)
         .integers("starts", Fill.cycle(numbers), form.batch)
         .body((g, o) ->
             g.append(

@@ -116,7 +116,7 @@ public final class CaseGraph {
     return switch (operand.kind()) {
       case INPUT -> graph.input(operand.name(), operand.dtype(), shape);
       case PARAMETER -> graph.parameter(operand.name());
-      case CACHE -> graph.cache(operand.name(), shape);
+      case CACHE -> graph.cache(operand.name(), operand.dtype(), shape);
       case CONSTANT -> graph.constant(operand.name(), shape, numbers);
     };
   }

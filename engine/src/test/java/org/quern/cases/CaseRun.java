@@ -87,6 +87,9 @@ final class CaseRun implements AutoCloseable {
         segment.setAtIndex(JAVA_INT, index, (int) numbers[index]);
       } else if (value.dtype() == DType.I8) {
         segment.set(JAVA_BYTE, index, (byte) numbers[index]);
+      } else if (value.dtype() == DType.BF16) {
+        int upper = Float.floatToRawIntBits(numbers[index]) >>> Short.SIZE;
+        segment.setAtIndex(JAVA_SHORT, index, (short) upper);
       } else {
         segment.setAtIndex(JAVA_FLOAT, index, numbers[index]);
       }

@@ -18,6 +18,12 @@ public interface Fill {
     return values;
   }
 
+  /** The same numbers, cut to what BF16 holds. */
+  default Fill inBf16() {
+    return (random, index) ->
+        Float.intBitsToFloat(Float.floatToRawIntBits(next(random, index)) & 0xffff_0000);
+  }
+
   /** Draws from the normal distribution around zero. */
   static Fill normal(double deviation) {
     return (random, index) -> (float) (deviation * random.nextGaussian());

@@ -82,8 +82,9 @@ public final class OperationCase {
   }
 
   /** A tensor of keys or values that outlives a run. */
-  public OperationCase cache(String operand, Fill fill, int... dimensions) {
-    return operand(operand, Kind.CACHE, DType.F32, fill, dimensions);
+  public OperationCase cache(String operand, DType dtype, Fill fill, int... dimensions) {
+    Fill held = dtype == DType.BF16 ? fill.inBf16() : fill;
+    return operand(operand, Kind.CACHE, dtype, held, dimensions);
   }
 
   /** A table. */

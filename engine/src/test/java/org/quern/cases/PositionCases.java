@@ -2,6 +2,7 @@ package org.quern.cases;
 
 import java.util.ArrayList;
 import java.util.List;
+import org.quern.ir.DType;
 import org.quern.ir.Value;
 import org.quern.ir.op.Add;
 import org.quern.ir.op.CacheAppend;
@@ -21,8 +22,10 @@ final class PositionCases {
       rows.add(embedding("starts", 3, 2, channels, true, true));
       rows.add(bf16Embedding(2, 3, channels));
       rows.add(embeddingBackward("integers", 3, 7, channels, true, true));
-      rows.add(cacheAppend(2, 3, channels, 0, channels));
-      rows.add(cacheAppend(3, 1, channels, 2 * channels, 3 * channels + 1));
+      for (DType type : List.of(DType.F32, DType.BF16)) {
+        rows.add(cacheAppend(type, 2, 3, 1, channels, 0, channels));
+        rows.add(cacheAppend(type, 3, 1, 2, channels, 2 * channels, 4 * channels + 1));
+      }
     }
     rows.add(embeddingBackward("tokens only", 3, 7, 17, true, false));
     rows.add(embeddingBackward("positions only", 3, 7, 17, false, true));
@@ -117,11 +120,11 @@ final class PositionCases {
   }
 
   private static OperationCase cacheAppend(
-      int batch, int time, int channels, int column, int width) {
+      DType type, int batch, int time, int heads, int size, int column, int width) {
     return OperationCase.of(
-            "CacheAppend [%d, %d, %d] from column %d of %d"
-                .formatted(batch, time, channels, column, width))
-        .cache("cache", Fill.normal(1), batch, 9, channels)
+            "CacheAppend %s [%d, %d, %d * %d] from column %d of %d"
+                .formatted(type, batch, time, heads, size, column, width))
+        .cache("cache", type, Fill.normal(1), batch, heads, 9, size)
         .input("x", Fill.normal(1), batch, time, width)
         .integers("starts", Fill.cycle(0, 6, 4), batch)
         .exact()

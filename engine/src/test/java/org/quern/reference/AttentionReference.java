@@ -5,10 +5,24 @@ import org.quern.ir.op.Attention;
 
 /** Vaswani et al. 2017, equation 1, head by head, with the whole row of weights in memory. */
 final class AttentionReference {
-  /** One of q, k, v, or of their gradients: perhaps a part of a packed tensor's rows. */
-  private record Part(Tensor tensor, int time, int column) {
+  /**
+   * One of q, k, v, or of their gradients: perhaps a part of a packed tensor's rows, or a cache by
+   * head.
+   */
+  private record Part(Tensor tensor, int column) {
     int index(int b, int row, int head, int headSize) {
-      return (b * time + row) * tensor.last() + column + head * headSize;
+      if (byHead()) {
+        return ((b * tensor.shape().dimension(1) + head) * time() + row) * headSize;
+      }
+      return (b * time() + row) * tensor.last() + column + head * headSize;
+    }
+
+    private boolean byHead() {
+      return tensor.shape().rank() == 4;
+    }
+
+    int time() {
+      return tensor.shape().dimension(byHead() ? 2 : 1);
     }
   }
 
@@ -33,14 +47,13 @@ final class AttentionReference {
     this.step = o.step();
     this.starts = starts;
     Tensor query = o.in(first);
-    Tensor key = op.packed() ? query : o.in(first + 1);
     size = op.headSize();
     batch = query.shape().dimension(0);
     time = query.shape().dimension(1);
-    keys = key.shape().dimension(1);
     q = part(op, o.inputs(), first, 0);
     k = part(op, o.inputs(), first, 1);
     v = part(op, o.inputs(), first, 2);
+    keys = k.time();
     score = new double[keys];
     scoreBound = new double[keys];
   }
@@ -75,12 +88,10 @@ final class AttentionReference {
 
   private static Part part(Attention op, List<Tensor> tensors, int first, int operand) {
     if (!op.packed()) {
-      Tensor tensor = tensors.get(first + operand);
-      return new Part(tensor, tensor.shape().dimension(1), 0);
+      return new Part(tensors.get(first + operand), 0);
     }
     int[] columns = {0, op.heads(), op.heads() + op.groups()};
-    Tensor tensor = tensors.get(first);
-    return new Part(tensor, tensor.shape().dimension(1), columns[operand] * op.headSize());
+    return new Part(tensors.get(first), columns[operand] * op.headSize());
   }
 
   /** Whether row t of sequence b sees key s. */

@@ -8,6 +8,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.function.IntToDoubleFunction;
+import org.quern.ir.DType;
 import org.quern.ir.Graph;
 import org.quern.ir.Node;
 import org.quern.ir.Region;
@@ -167,7 +168,8 @@ public final class ReferenceInterpreter {
       case CrossEntropy.Sum _ -> CrossEntropyReference.sum(operands);
       case CrossEntropy.Backward _ -> CrossEntropyReference.backward(operands);
       case CrossEntropy.WithGradient _ -> CrossEntropyReference.withGradient(operands);
-      case CacheAppend op -> CacheAppendReference.forward(op, operands);
+      case CacheAppend op ->
+          CacheAppendReference.forward(op, node.input(0).dtype() == DType.BF16, operands);
       case GradientNorm _ -> GradientNormReference.forward(operands);
       case GradientNorm.SquareSum _ -> GradientNormReference.squareSum(operands);
       case AdamW op -> AdamWReference.forward(op, operands);

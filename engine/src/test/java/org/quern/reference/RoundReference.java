@@ -20,7 +20,7 @@ final class RoundReference {
     }
   }
 
-  private static double rounded(double x) {
+  static double rounded(double x) {
     if (Math.abs(x) >= OVERFLOW) {
       return Math.copySign(Double.POSITIVE_INFINITY, x);
     }

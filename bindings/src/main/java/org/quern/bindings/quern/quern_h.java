@@ -500,7 +500,7 @@ public final class quern_h {
 
   /** {@code QUERN_ABI_VERSION}. */
   public static int QUERN_ABI_VERSION() {
-    return 7;
+    return 8;
   }
 
   /** A label that counts for nothing. */
@@ -633,6 +633,16 @@ public final class quern_h {
   /** {@code enum quern_matmul_flag}: a is stored so. */
   public static int QUERN_STORED_A_BF16() {
     return 16;
+  }
+
+  /** {@code enum quern_keys_flag}: k and v are [B,G,S,D]. */
+  public static int QUERN_KEYS_BY_HEAD() {
+    return 1;
+  }
+
+  /** {@code enum quern_keys_flag}: They are stored as BF16. */
+  public static int QUERN_KEYS_BF16() {
+    return 2;
   }
 
   /** {@code enum quern_activation}. */

@@ -16,6 +16,12 @@ final class AttentionKernel implements VectorKernel {
   /** Keys of a block when nothing is packed. */
   private static final long FEW_ROWS_KEYS = 512;
 
+  /** Of the record's flags: k and v are {@code [B, G, S, D]}. */
+  private static final int KEYS_BY_HEAD = 1;
+
+  /** Of the record's flags: k and v are stored as BF16. */
+  static final int KEYS_BF16 = 2;
+
   /** The widest head that the scratch has room for. */
   static final long WIDEST_HEAD = 4096;
 
@@ -30,6 +36,8 @@ final class AttentionKernel implements VectorKernel {
   private static final long OUT_AT = 65536;
   private static final long ROW_PANELS_AT = 262144;
   private static final long SLOTS_AT = 393216;
+  private static final long WIDENED_BYTES = 262144;
+  private static final long WIDENED_AT = Fields.WORK_BYTES - WIDENED_BYTES;
 
   @Override
   public int run(long record, int part, int parts) {
@@ -155,8 +163,8 @@ final class AttentionKernel implements VectorKernel {
     long window = Fields.integer(record, 10);
     boolean causal = Fields.integer(record, 11) != 0;
     float scale = Fields.floating(record, 0);
-    long kRow = 4 * Fields.integer(record, 6);
-    long vRow = 4 * Fields.integer(record, 7);
+    long kRow = keyRow(record, 3);
+    long vRow = keyRow(record, 4);
     long q =
         Fields.pointer(record, 2)
             + queryAt(record, sequence, row) * 4 * Fields.integer(record, 5)
@@ -168,12 +176,15 @@ final class AttentionKernel implements VectorKernel {
     Memory.fill(sums, sumsBytes, 0);
     long first = AttentionRow.firstKey(start + row, causal, window);
     long last = AttentionRow.lastKey(start + row, causal, keys);
-    for (long key = first; key < last; key += FEW_ROWS_KEYS) {
-      long seen = Math.min(FEW_ROWS_KEYS, last - key);
-      MatmulRows.dots(scores, q, keyAt(record, 3, kRow, sequence, head, key), kRow, d, seen);
+    long most = Math.min(FEW_ROWS_KEYS, WIDENED_BYTES / (4 * d));
+    for (long key = first; key < last; key += most) {
+      long seen = Math.min(most, last - key);
+      long k = keys(record, 3, scratch, sequence, head, key, seen);
+      MatmulRows.dots(scores, q, k, kRow, d, seen);
       AttentionRow.weigh(scores, seen, 0, seen, scale, scratch + STATES_AT, sums, sumsBytes);
       drop(record, scratch, sequence, head, row, key, seen, scores);
-      MatmulRows.add(sums, scores, keyAt(record, 4, vRow, sequence, head, key), vRow, seen, d);
+      long v = keys(record, 4, scratch, sequence, head, key, seen);
+      MatmulRows.add(sums, scores, v, vRow, seen, d);
     }
     finish(record, scratch, sequence, head, row, 1, sumsBytes);
   }
@@ -207,13 +218,33 @@ final class AttentionKernel implements VectorKernel {
     return sequence * Fields.integer(record, 1) + row;
   }
 
-  /** The address of a row of k (pointer 3) or v (pointer 4) of the head's group. */
-  private static long keyAt(
-      long record, int pointer, long rowBytes, long sequence, long head, long key) {
-    long group = head / (Fields.integer(record, 2) / Fields.integer(record, 3));
-    return Fields.pointer(record, pointer)
-        + (sequence * Fields.integer(record, 9) + key) * rowBytes
-        + 4 * group * Fields.integer(record, 4);
+  /** The bytes from one row of floats of k (pointer 3) or v (pointer 4) to the next. */
+  private static long keyRow(long record, int pointer) {
+    return 4 * Fields.integer(record, pointer + 3);
+  }
+
+  /**
+   * The address of rows of k (pointer 3) or v (pointer 4) of the head's group, as floats: where
+   * they stand, or in the scratch, where the next ones of BF16 take their place.
+   */
+  private static long keys(
+      long record, int pointer, long scratch, long sequence, long head, long key, long count) {
+    long g = Fields.integer(record, 3);
+    long d = Fields.integer(record, 4);
+    long s = Fields.integer(record, 9);
+    long flags = Fields.integer(record, 13);
+    long stride = Fields.integer(record, pointer + 3);
+    long group = head / (Fields.integer(record, 2) / g);
+    long at =
+        (flags & KEYS_BY_HEAD) != 0
+            ? ((sequence * g + group) * s + key) * stride
+            : (sequence * s + key) * stride + group * d;
+    if ((flags & KEYS_BF16) == 0) {
+      return Fields.pointer(record, pointer) + 4 * at;
+    }
+    RoundKernel.widen(
+        scratch + WIDENED_AT, Fields.pointer(record, pointer) + 2 * at, 0, count * stride);
+    return scratch + WIDENED_AT;
   }
 
   /** The panels of k transposed, then of v, of a block: packed now, or found packed. */
@@ -222,7 +253,7 @@ final class AttentionKernel implements VectorKernel {
     long d = Fields.integer(record, 4);
     long blockKeys = blockKeys(d);
     long slotBytes = MatmulBlock.panelBytes(d, blockKeys) + MatmulBlock.panelBytes(blockKeys, d);
-    long slots = Math.min(MOST_SLOTS, (Fields.WORK_BYTES - SLOTS_AT) / slotBytes);
+    long slots = Math.min(MOST_SLOTS, (WIDENED_AT - SLOTS_AT) / slotBytes);
     long group = head / (Fields.integer(record, 2) / Fields.integer(record, 3));
     long blocks = (Fields.integer(record, 9) + blockKeys - 1) / blockKeys;
     long tag = (sequence * Fields.integer(record, 3) + group) * blocks + key / blockKeys + 1;
@@ -230,16 +261,10 @@ final class AttentionKernel implements VectorKernel {
     long panels = scratch + SLOTS_AT + slot * slotBytes;
     if (Memory.getLong(scratch + TAGS_AT + 8 * slot) != tag) {
       Memory.setLong(scratch + TAGS_AT + 8 * slot, tag);
-      long kRow = 4 * Fields.integer(record, 6);
-      long vRow = 4 * Fields.integer(record, 7);
-      MatmulBlock.pack(panels, keyAt(record, 3, kRow, sequence, head, key), 4, kRow, d, keys);
-      MatmulBlock.pack(
-          panels + MatmulBlock.panelBytes(d, keys),
-          keyAt(record, 4, vRow, sequence, head, key),
-          vRow,
-          4,
-          keys,
-          d);
+      long k = keys(record, 3, scratch, sequence, head, key, keys);
+      MatmulBlock.pack(panels, k, 4, keyRow(record, 3), d, keys);
+      long v = keys(record, 4, scratch, sequence, head, key, keys);
+      MatmulBlock.pack(panels + MatmulBlock.panelBytes(d, keys), v, keyRow(record, 4), 4, keys, d);
     }
     return panels;
   }

@@ -2,15 +2,17 @@ package org.quern.exec.vector;
 
 import org.quern.exec.Status;
 
-/** {@code cache[b, starts[b] + t] = x[b, t]}, by rows. */
+/** {@code cache[b, g, starts[b] + t] = x[b, t, g]}, by rows. */
 final class CacheAppendKernel implements VectorKernel {
   @Override
   public int run(long record, int part, int parts) {
     long b = Fields.integer(record, 0);
     long t = Fields.integer(record, 1);
-    long bytes = 4 * Fields.integer(record, 2);
+    long g = Fields.integer(record, 2);
     long s = Fields.integer(record, 3);
-    long xStride = 4 * Fields.integer(record, 4);
+    long d = Fields.integer(record, 4);
+    long xStride = 4 * Fields.integer(record, 5);
+    boolean stored = (Fields.integer(record, 6) & AttentionKernel.KEYS_BF16) != 0;
     long cache = Fields.pointer(record, 0);
     long x = Fields.pointer(record, 1);
     long starts = Fields.pointer(record, 2);
@@ -21,7 +23,15 @@ final class CacheAppendKernel implements VectorKernel {
       if (position < 0 || position >= s) {
         return Fields.badIndex(Fields.scratch(record, part), row, position, s);
       }
-      Memory.copy(cache + (sequence * s + position) * bytes, x + row * xStride, bytes);
+      for (long head = 0; head < g; head++) {
+        long at = ((sequence * g + head) * s + position) * d;
+        long from = x + row * xStride + 4 * head * d;
+        if (stored) {
+          RoundKernel.round(cache + 2 * at, from, 0, d);
+        } else {
+          Memory.copy(cache + 4 * at, from, 4 * d);
+        }
+      }
     }
     return Status.OK;
   }

@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.List;
 import org.quern.ir.Adjoints;
 import org.quern.ir.Cost;
+import org.quern.ir.DType;
 import org.quern.ir.Graph;
 import org.quern.ir.GraphException;
 import org.quern.ir.Kernel;
@@ -18,9 +19,9 @@ import org.quern.ir.Value;
  * 2017, equation 1; Dao 2023, FlashAttention-2; Ainslie et al. 2023 for the groups).
  *
  * <p>Inputs, separate: q {@code [B, T, H*D]}, k and v {@code [B, S, G*D]}, starts {@code [B]} I32
- * or none; with starts, the rows of q may be longer. Packed: one {@code [B, T, (H + 2G)*D]} of q,
- * k, v side by side, and starts. Outputs: {@code [B, T, H*D]} and the logarithm of each row's sum
- * {@code [B, H, T]}.
+ * or none; with starts, the rows of q may be longer, and k and v may be caches by head, {@code [B,
+ * G, S, D]} F32 or BF16. Packed: one {@code [B, T, (H + 2G)*D]} of q, k, v side by side, and
+ * starts. Outputs: {@code [B, T, H*D]} and the logarithm of each row's sum {@code [B, H, T]}.
  *
  * @param heads H, query heads
  * @param groups G, key and value heads; divides H
@@ -43,6 +44,11 @@ public record Attention(
     int stream,
     boolean packed)
     implements Op {
+
+  /** Bits of the kernel's flags ({@code quern_keys_flag}). */
+  private static final int KEYS_BY_HEAD = 1;
+
+  static final int KEYS_BF16 = 2;
 
   /** Checks the attributes. */
   public Attention {
@@ -72,6 +78,16 @@ public record Attention(
     return inputs.getLast();
   }
 
+  private static boolean byHead(Value k) {
+    return k.shape().rank() == 4;
+  }
+
+  /** S: the keys of each sequence. */
+  private int keys(List<Value> inputs) {
+    Value k = inputs.get(packed ? 0 : 1);
+    return k.shape().dimension(byHead(k) ? 2 : 1);
+  }
+
   @Override
   public List<Output> outputs(List<Value> inputs) {
     Checks.probability(this, dropout);
@@ -92,11 +108,19 @@ public record Attention(
           this,
           "q must have rows of " + queryChannels(),
           q);
-      Checks.that(k.shape().rank() == 3, this, "k must be [batch, time, channels]", k);
-      Checks.shape(this, "k", k, Shape.of(batch, k.shape().dimension(1), keyChannels()));
-      Checks.shape(this, "v", inputs.get(2), k.shape());
+      Value v = inputs.get(2);
+      if (startsOf(inputs).isNone() || !byHead(k)) {
+        Checks.f32(this, k, v);
+        Checks.that(k.shape().rank() == 3, this, "k must be [batch, time, channels]", k);
+        Checks.shape(this, "k", k, Shape.of(batch, keys(inputs), keyChannels()));
+      } else {
+        Checks.floats(this, "k", k);
+        Checks.shape(this, "k", k, Shape.of(batch, groups, keys(inputs), headSize));
+      }
+      Checks.type(this, "v", v, k.dtype());
+      Checks.shape(this, "v", v, k.shape());
       if (causal && startsOf(inputs).isNone()) {
-        Checks.that(k.shape().dimension(1) == time, this, "without starts k must have q's time", k);
+        Checks.that(keys(inputs) == time, this, "without starts k must have q's time", k);
       }
     }
     return List.of(
@@ -137,7 +161,7 @@ public record Attention(
 
   private void writeSizes(List<Value> inputs, RecordWriter record) {
     Shape q = inputs.getFirst().shape();
-    Shape k = packed ? q : inputs.get(1).shape();
+    Value k = inputs.get(packed ? 0 : 1);
     record.integers(
         q.dimension(0),
         q.dimension(1),
@@ -145,13 +169,14 @@ public record Attention(
         groups,
         headSize,
         q.last(),
-        k.last(),
-        k.last(),
+        k.shape().last(),
+        k.shape().last(),
         queryChannels(),
-        k.dimension(1),
+        keys(inputs),
         window,
         causal ? 1 : 0,
-        stream);
+        stream,
+        (byHead(k) ? KEYS_BY_HEAD : 0) | (k.dtype() == DType.BF16 ? KEYS_BF16 : 0));
     record.real(scale);
     record.real(dropout);
   }
@@ -159,7 +184,7 @@ public record Attention(
   private long pairs(List<Value> inputs) {
     Shape q = inputs.getFirst().shape();
     long time = q.dimension(1);
-    long keys = packed ? time : inputs.get(1).shape().dimension(1);
+    long keys = keys(inputs);
     long seen = window == 0 ? keys : Math.min(window, keys);
     return q.dimension(0) * time * (causal && time == keys ? (seen + 1) / 2 : seen);
   }

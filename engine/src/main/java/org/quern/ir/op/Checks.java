@@ -26,6 +26,14 @@ final class Checks {
     }
   }
 
+  static void floats(Op op, String operand, Value value) {
+    that(
+        value.dtype() == DType.F32 || value.dtype() == DType.BF16,
+        op,
+        operand + " must be F32 or BF16",
+        value);
+  }
+
   static void shape(Op op, String operand, Value value, Shape expected) {
     that(value.shape().equals(expected), op, operand + " must be " + expected, value);
   }

@@ -33,11 +33,7 @@ public record Embedding() implements Op {
     Checks.type(this, "ids", ids, DType.I32);
     Checks.that(ids.shape().rank() == 2, this, "ids must be [batch, time]", ids);
     Checks.f32(this, positions);
-    Checks.that(
-        table.dtype() == DType.F32 || table.dtype() == DType.BF16,
-        this,
-        "the table must be F32 or BF16",
-        table);
+    Checks.floats(this, "the table", table);
     Checks.that(table.shape().rank() == 2, this, "the table must be [vocabulary, channels]", table);
     int batch = ids.shape().dimension(0);
     int time = ids.shape().dimension(1);
