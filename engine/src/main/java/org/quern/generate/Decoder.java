@@ -25,11 +25,11 @@ import org.quern.plan.Plan;
 /**
  * Feeds tokens to a model and gives the logits of the next, the keys and values of past tokens
  * being kept in a {@link KvCache}. A prompt goes in by pieces of a few sizes, each with a program
- * of its own; then a token at a time. Feeding allocates nothing once a size has been used. Not
- * thread-safe.
+ * of its own, the last of which may have fewer tokens than its program has room for; then a token
+ * at a time. Feeding allocates nothing once a size has been used. Not thread-safe.
  */
 public final class Decoder implements AutoCloseable {
-  private static final int[] SIZES = {256, 64, 16, 4, 1};
+  private static final int[] SIZES = PromptPieces.SIZES;
 
   private final Backend backend;
   private final CausalLanguageModel model;
@@ -98,13 +98,6 @@ public final class Decoder implements AutoCloseable {
   private Executable link(int index, Plan plan) {
     Executable program =
         backend.link(plan, new LinkedMemory(memory, Optional.of(cacheSlab), Optional.empty()));
-    int time = SIZES[index];
-    if (time > 1) {
-      MemorySegment rows = program.input(LanguageModelGraphs.LAST_ROWS);
-      for (int row = 0; row < batch; row++) {
-        rows.setAtIndex(JAVA_INT, row, row * time + time - 1);
-      }
-    }
     bySize[index] = program;
     ids[index] = program.input(Pass.IDS);
     return program;
@@ -168,10 +161,12 @@ public final class Decoder implements AutoCloseable {
     checkRoom(prompt.length);
     int done = 0;
     MemorySegment logits = MemorySegment.NULL;
-    for (int index = 0; index < SIZES.length; index++) {
-      for (; prompt.length - done >= SIZES[index]; done += SIZES[index]) {
-        logits = feed(index, prompt, done, 0);
-      }
+    while (done < prompt.length) {
+      int left = prompt.length - done;
+      int index = PromptPieces.next(left, capacity - position);
+      int count = Math.min(left, SIZES[index]);
+      logits = feed(index, prompt, done, count, 0);
+      done += count;
     }
     return logits;
   }
@@ -184,7 +179,7 @@ public final class Decoder implements AutoCloseable {
   public MemorySegment feed(int id) {
     checkRoom(1);
     single[0] = id;
-    return feed(SIZES.length - 1, single, 0, 0);
+    return feed(SIZES.length - 1, single, 0, 1, 0);
   }
 
   /**
@@ -203,22 +198,32 @@ public final class Decoder implements AutoCloseable {
               + " sequences; give one token for each.");
     }
     checkRoom(1);
-    return feed(SIZES.length - 1, tokens, 0, 1);
+    return feed(SIZES.length - 1, tokens, 0, 1, 1);
   }
 
-  /** Feeds a piece: the row r gets the tokens from {@code first + r * apart} on. */
-  private MemorySegment feed(int index, int[] tokens, int first, int apart) {
+  /**
+   * Feeds a piece: the row r gets {@code count} tokens from {@code first + r * apart} on. Behind
+   * them, up to the piece's size, stand tokens that no other sees, and whose place in the cache the
+   * next ones take.
+   */
+  private MemorySegment feed(int index, int[] tokens, int first, int count, int apart) {
     memory.hold();
     try {
       Executable program = program(index);
       int size = SIZES[index];
       for (int row = 0; row < batch; row++) {
         for (int offset = 0; offset < size; offset++) {
-          int id = tokens[first + row * apart + offset];
+          int id = offset < count ? tokens[first + row * apart + offset] : 0;
           ids[index].setAtIndex(JAVA_INT, (long) row * size + offset, id);
         }
       }
-      run(program, size);
+      if (size > 1) {
+        MemorySegment rows = program.input(LanguageModelGraphs.LAST_ROWS);
+        for (int row = 0; row < batch; row++) {
+          rows.setAtIndex(JAVA_INT, row, row * size + count - 1);
+        }
+      }
+      run(program, count);
       return program.output(LanguageModelGraphs.LOGITS);
     } finally {
       memory.release();
@@ -263,7 +268,7 @@ public final class Decoder implements AutoCloseable {
     }
   }
 
-  private void run(Executable program, int time) {
+  private void run(Executable program, int tokens) {
     if (cancelled) {
       throw new CancelledException("The generation was cancelled.");
     }
@@ -275,7 +280,7 @@ public final class Decoder implements AutoCloseable {
       memory.roundParameters(rounded);
     }
     program.run();
-    position += time;
+    position += tokens;
   }
 
   /** Gives programs and cache back. A second call does nothing. */

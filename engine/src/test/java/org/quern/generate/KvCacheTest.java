@@ -48,7 +48,7 @@ class KvCacheTest {
     return new Decoder(engine.backend(), model.architecture(), model.memory(), batch, CAPACITY);
   }
 
-  /** As a prompt goes in by pieces of 16, 4 and 1, or all of 1, so far as products are the same. */
+  /** A prompt goes in by two pieces of 16, of which the second has 13 tokens, or by pieces of one. */
   @ParameterizedTest
   @CsvSource({
     "native,f32,gpt2,1e-5",
@@ -60,7 +60,7 @@ class KvCacheTest {
   })
   void tokensOneByOneGiveWhatAPromptGives(
       String backend, String precision, String family, double most) {
-    int[] prompt = new int[21];
+    int[] prompt = new int[29];
     for (int i = 0; i < prompt.length; i++) {
       prompt[i] = i * 7 % 26;
     }
@@ -74,6 +74,8 @@ class KvCacheTest {
         logits = single.feed(token).toArray(JAVA_FLOAT);
       }
       assertClose(logits, expected, most);
+      expected = whole.feed(6).toArray(JAVA_FLOAT);
+      assertClose(single.feed(6).toArray(JAVA_FLOAT), expected, most);
     }
   }
 
