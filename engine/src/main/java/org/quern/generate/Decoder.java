@@ -218,7 +218,7 @@ public final class Decoder implements AutoCloseable {
         }
       }
       if (size > 1) {
-        MemorySegment rows = program.input(LanguageModelGraphs.LAST_ROWS);
+        MemorySegment rows = program.input(Pass.LAST_ROWS);
         for (int row = 0; row < batch; row++) {
           rows.setAtIndex(JAVA_INT, row, row * size + count - 1);
         }

@@ -24,7 +24,10 @@ public sealed interface CausalLanguageModel permits Gpt2, Llama {
     return new ParameterLayout(parameters());
   }
 
-  /** Appends everything up to the last norm. Result: {@code [batch, time, channels]}. */
+  /**
+   * Appends everything up to the last norm. Result: {@code [batch, time, channels]}, or of each
+   * sequence the row to predict after, {@code [batch, 1, channels]} ({@link Pass#wanted}).
+   */
   Value hidden(Pass pass);
 
   /** The weights of the head: {@code [vocabulary, channels]}. */
@@ -33,8 +36,8 @@ public sealed interface CausalLanguageModel permits Gpt2, Llama {
   /**
    * Appends the head.
    *
-   * @param hidden {@code [batch, time, channels]}
-   * @return {@code [batch, time, vocabulary]}
+   * @param hidden what {@link #hidden} gives
+   * @return {@code [batch, time, vocabulary]}, or of the same rows alone
    */
   default Value logits(Pass pass, Value hidden) {
     return Matmul.linear(pass.graph(), hidden, head(pass.graph()), Value.NONE);

@@ -98,8 +98,15 @@ public record Gpt2(Gpt2Config config) implements CausalLanguageModel {
 
   private Value layer(Pass pass, int layer, Value input) {
     Graph graph = pass.graph();
-    Value x = input;
-    x = Add.apply(graph, x, attention(pass, layer, norm(graph, block(layer) + "ln_1", x)));
+    Value mixed = attention(pass, layer, norm(graph, block(layer) + "ln_1", input));
+    Value residual = input;
+    if (layer == config.layers() - 1) {
+      mixed = pass.wanted(mixed);
+      residual = pass.wanted(residual);
+    }
+    Value out = dense(graph, block(layer) + "attn.c_proj", mixed);
+    out = Dropout.apply(graph, out, pass.dropout(config.residualDropout()));
+    Value x = Add.apply(graph, residual, out);
     return Add.apply(graph, x, feedForward(pass, layer, norm(graph, block(layer) + "ln_2", x)));
   }
 
@@ -114,9 +121,7 @@ public record Gpt2(Gpt2Config config) implements CausalLanguageModel {
             (float) (config.scaleByLayer() ? scale / (layer + 1) : scale),
             config.attentionDropout());
     Value qkv = dense(pass.graph(), block(layer) + "attn.c_attn", x);
-    Value mixed = attention.packed(pass, block(layer) + "attn", qkv);
-    Value out = dense(pass.graph(), block(layer) + "attn.c_proj", mixed);
-    return Dropout.apply(pass.graph(), out, pass.dropout(config.residualDropout()));
+    return attention.packed(pass, block(layer) + "attn", qkv);
   }
 
   private Value feedForward(Pass pass, int layer, Value x) {

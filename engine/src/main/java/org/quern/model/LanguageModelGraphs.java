@@ -7,16 +7,12 @@ import org.quern.ir.Shape;
 import org.quern.ir.Update;
 import org.quern.ir.Value;
 import org.quern.ir.WeightForm;
-import org.quern.ir.op.Embedding;
 import org.quern.ir.op.LinearCrossEntropy;
 
 /** The graphs of a causal language model, one for each thing that is done with it. */
 public final class LanguageModelGraphs {
   /** The labels among the inputs of a graph with a loss: I32 {@code [batch, time]}. */
   public static final String LABELS = "labels";
-
-  /** The rows to predict after, among the inputs of {@link #generation}: I32 {@code [batch, 1]}. */
-  public static final String LAST_ROWS = "last_rows";
 
   /** The logits among the outputs. */
   public static final String LOGITS = "logits";
@@ -84,8 +80,8 @@ public final class LanguageModelGraphs {
 
   /**
    * The next token's logits {@code [batch, 1, vocabulary]} after {@code time} more tokens of each
-   * sequence, whose keys and values join the cache. The input {@link #LAST_ROWS}, there if {@code
-   * time > 1}, says which of the {@code batch * time} rows to predict after.
+   * sequence, whose keys and values join the cache. The input {@link Pass#LAST_ROWS}, there if
+   * {@code time > 1}, says which of the {@code batch * time} rows to predict after.
    *
    * @param weights in what form the matrices are read
    * @param precision how products are computed: in BF16, so are the keys and values that are kept
@@ -100,14 +96,7 @@ public final class LanguageModelGraphs {
     Graph graph = new Graph(model.layout(), weights);
     DType cacheType = precision == Precision.BF16 ? DType.BF16 : DType.F32;
     Pass pass = Pass.cached(graph, batch, time, capacity, cacheType);
-    Value hidden = model.hidden(pass);
-    Value last = hidden;
-    if (time > 1) {
-      Value rows = graph.input(LAST_ROWS, DType.I32, Shape.of(batch, 1));
-      Value table = hidden.view(batch * time, hidden.shape().last());
-      last = Embedding.apply(graph, rows, table, Value.NONE, Value.NONE);
-    }
-    graph.output(LOGITS, model.logits(pass, last));
+    graph.output(LOGITS, model.logits(pass, model.hidden(pass)));
     return graph;
   }
 }

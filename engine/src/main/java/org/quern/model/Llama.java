@@ -99,7 +99,13 @@ public record Llama(LlamaConfig config) implements CausalLanguageModel {
     Graph graph = pass.graph();
     String block = block(layer);
     Value normal = normalize(graph, block + "input_layernorm", input);
-    Value x = Add.apply(graph, input, attention(pass, layer, normal, table));
+    Value mixed = attention(pass, layer, normal, table);
+    Value residual = input;
+    if (layer == config.layers() - 1) {
+      mixed = pass.wanted(mixed);
+      residual = pass.wanted(residual);
+    }
+    Value x = Add.apply(graph, residual, dense(graph, block + "self_attn.o_proj", mixed));
     Value second = normalize(graph, block + "post_attention_layernorm", x);
     return Add.apply(graph, x, feedForward(graph, block + "mlp.", second));
   }
@@ -124,7 +130,7 @@ public record Llama(LlamaConfig config) implements CausalLanguageModel {
             config.windows().get(layer),
             (float) (1 / Math.sqrt(config.headSize())),
             config.attentionDropout());
-    return dense(graph, prefix + "o_proj", attention.separate(pass, prefix + "cache", q, k, v));
+    return attention.separate(pass, prefix + "cache", q, k, v);
   }
 
   private Value feedForward(Graph graph, String prefix, Value x) {

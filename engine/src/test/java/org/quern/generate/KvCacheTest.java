@@ -48,7 +48,9 @@ class KvCacheTest {
     return new Decoder(engine.backend(), model.architecture(), model.memory(), batch, CAPACITY);
   }
 
-  /** A prompt goes in by two pieces of 16, of which the second has 13 tokens, or by pieces of one. */
+  /**
+   * A prompt goes in by two pieces of 16, of which the second has 13 tokens, or by pieces of one.
+   */
   @ParameterizedTest
   @CsvSource({
     "native,f32,gpt2,1e-5",
