@@ -14,7 +14,8 @@ typedef struct valued {
     vfloat slope;
 } valued;
 
-typedef valued activation(vfloat x);
+/* Of `count` <= QUERN_TOGETHER vectors. */
+typedef void activation(valued *of, const vfloat *x, const int count);
 
 /* x, but at least low; NaN stays NaN. */
 QUERN_INLINE vfloat at_least(vfloat x, float low) { return v_max(v_splat(low), x); }
@@ -30,47 +31,72 @@ typedef struct logistic {
 } logistic;
 
 /* |x| < 88.7, so that e^-x is finite. */
-QUERN_INLINE logistic logistic_of(vfloat x) {
-    vfloat e = v_exp(-x);
-    vfloat value = v_splat(1.0f) / (v_splat(1.0f) + e);
-    return (logistic){value, e * value};
+QUERN_INLINE void logistic_of(logistic *of, const vfloat *x, const int count) {
+    vfloat e[QUERN_TOGETHER];
+    QUERN_EACH(i, count) e[i] = -x[i];
+    v_exp_each(e, count);
+    QUERN_EACH(i, count) {
+        of[i].value = v_splat(1.0f) / (v_splat(1.0f) + e[i]);
+        of[i].rest = e[i] * of[i].value;
+    }
 }
 
-QUERN_INLINE valued relu(vfloat x) {
-    vfloat value = v_select(v_less(x, v_zero()), v_zero(), x);
-    vfloat slope = v_select(v_less(v_zero(), x), v_splat(1.0f), v_zero());
-    return (valued){value, slope};
+QUERN_INLINE void relu(valued *of, const vfloat *x, const int count) {
+    QUERN_EACH(i, count) {
+        of[i].value = v_select(v_less(x[i], v_zero()), v_zero(), x[i]);
+        of[i].slope = v_select(v_less(v_zero(), x[i]), v_splat(1.0f), v_zero());
+    }
 }
 
 /*
  * 0.5 (1 + tanh u) is the logistic function of 2u, which keeps its precision where tanh is near -1.
  * u = sqrt(2/pi) (x + 0.044715 x^3).
  */
-QUERN_INLINE valued gelu_tanh(vfloat x) {
+QUERN_INLINE void gelu_tanh(valued *of, const vfloat *x, const int count) {
     const double root = 0.79788456080286536;
-    vfloat inner = within(x, 10.0f);
-    vfloat square = inner * inner;
-    vfloat linear = v_splat((float)(2 * root));
-    vfloat u = inner * v_fma(v_splat((float)(2 * root * 0.044715)), square, linear);
-    vfloat u_slope = v_fma(v_splat((float)(6 * root * 0.044715)), square, linear);
-    logistic s = logistic_of(u);
-    vfloat slope = v_fma(inner * s.value * s.rest, u_slope, s.value);
-    return (valued){at_least(x, -10.0f) * s.value, slope};
+    const vfloat linear = v_splat((float)(2 * root));
+    vfloat u[QUERN_TOGETHER];
+    logistic s[QUERN_TOGETHER];
+    QUERN_EACH(i, count) {
+        const vfloat inner = within(x[i], 10.0f);
+        u[i] = inner * v_fma(v_splat((float)(2 * root * 0.044715)), inner * inner, linear);
+    }
+    logistic_of(s, u, count);
+    QUERN_EACH(i, count) {
+        const vfloat inner = within(x[i], 10.0f);
+        const vfloat u_slope = v_fma(v_splat((float)(6 * root * 0.044715)), inner * inner, linear);
+        of[i].value = at_least(x[i], -10.0f) * s[i].value;
+        of[i].slope = v_fma(inner * s[i].value * s[i].rest, u_slope, s[i].value);
+    }
 }
 
-QUERN_INLINE valued gelu_erf(vfloat x) {
-    vfloat inner = within(x, 13.0f);
-    vfloat half = v_splat(0.5f);
-    vfloat cumulated = v_fma(half, v_erf(inner * v_splat(0.707106781f)), half);
-    vfloat density = v_splat(0.398942280f) * v_exp(inner * inner * v_splat(-0.5f));
-    return (valued){at_least(x, -13.0f) * cumulated, v_fma(inner, density, cumulated)};
+QUERN_INLINE void gelu_erf(valued *of, const vfloat *x, const int count) {
+    const vfloat half = v_splat(0.5f);
+    vfloat e[QUERN_TOGETHER], erf[QUERN_TOGETHER];
+    QUERN_EACH(i, count) erf[i] = within(x[i], 13.0f) * v_splat(0.707106781f);
+    v_erf_each(erf, erf, count);
+    QUERN_EACH(i, count) {
+        const vfloat inner = within(x[i], 13.0f);
+        e[i] = inner * inner * v_splat(-0.5f);
+    }
+    v_exp_each(e, count);
+    QUERN_EACH(i, count) {
+        const vfloat inner = within(x[i], 13.0f);
+        const vfloat cumulated = v_fma(half, erf[i], half);
+        of[i].value = at_least(x[i], -13.0f) * cumulated;
+        of[i].slope = v_fma(inner, v_splat(0.398942280f) * e[i], cumulated);
+    }
 }
 
-QUERN_INLINE valued silu(vfloat x) {
-    vfloat inner = within(x, 88.0f);
-    logistic s = logistic_of(inner);
-    vfloat slope = v_fma(inner * s.value, s.rest, s.value);
-    return (valued){at_least(x, -88.0f) * s.value, slope};
+QUERN_INLINE void silu(valued *of, const vfloat *x, const int count) {
+    vfloat inner[QUERN_TOGETHER];
+    logistic s[QUERN_TOGETHER];
+    QUERN_EACH(i, count) inner[i] = within(x[i], 88.0f);
+    logistic_of(s, inner, count);
+    QUERN_EACH(i, count) {
+        of[i].value = at_least(x[i], -88.0f) * s[i].value;
+        of[i].slope = v_fma(inner[i] * s[i].value, s[i].rest, s[i].value);
+    }
 }
 
 /*
@@ -95,18 +121,31 @@ QUERN_INLINE valued silu(vfloat x) {
         return quern_fail(QUERN_BAD_PROGRAM, "there is no activation %" PRId64, (int64_t)number); \
     }
 
-QUERN_INLINE void forward_step(activation *act, float *y, const float *x, int64_t count) {
-    store_up_to(y, act(load_up_to(x, count)).value, count);
+/* Steps of the loops below do whole vectors, or one, of which `count` elements are there. */
+QUERN_INLINE void apply(activation *act, valued *of, const float *x, const int vectors, int64_t count) {
+    vfloat loaded[QUERN_TOGETHER];
+    QUERN_EACH(j, vectors) loaded[j] = load_up_to(x + j * QUERN_LANES, count);
+    act(of, loaded, vectors);
+}
+
+/* STEP(i, vectors, count) for all elements of `own`. */
+#define FOR_STEPS(own, STEP)                                                                   \
+    int64_t i = (own).first;                                                                   \
+    for (; i + QUERN_TOGETHER * QUERN_LANES <= (own).last; i += QUERN_TOGETHER * QUERN_LANES) { \
+        STEP(i, QUERN_TOGETHER, QUERN_LANES);                                                  \
+    }                                                                                          \
+    for (; i < (own).last; i += QUERN_LANES) STEP(i, 1, quern_min((own).last - i, QUERN_LANES));
+
+QUERN_INLINE void forward_step(activation *act, float *y, const float *x, const int vectors, int64_t count) {
+    valued of[QUERN_TOGETHER];
+    apply(act, of, x, vectors, count);
+    QUERN_EACH(j, vectors) store_up_to(y + j * QUERN_LANES, of[j].value, count);
 }
 
 QUERN_INLINE void forward(activation *act, float *y, const float *x, quern_range own) {
-    int64_t i = own.first;
-    for (; i + QUERN_LANES <= own.last; i += QUERN_LANES) {
-        forward_step(act, y + i, x + i, QUERN_LANES);
-    }
-    if (i < own.last) {
-        forward_step(act, y + i, x + i, own.last - i);
-    }
+#define STEP(i, vectors, count) forward_step(act, y + (i), x + (i), vectors, count)
+    FOR_STEPS(own, STEP)
+#undef STEP
 }
 
 QUERN_KERNEL_DEFINE(activation_f32) {
@@ -118,19 +157,20 @@ QUERN_KERNEL_DEFINE(activation_f32) {
 
 /* y = act(x), so dx = dy act'(x). */
 QUERN_INLINE void backward_step(activation *act, float *dx, const float *dy, const float *x,
-                                int64_t count) {
-    store_up_to(dx, load_up_to(dy, count) * act(load_up_to(x, count)).slope, count);
+                                const int vectors, int64_t count) {
+    valued of[QUERN_TOGETHER];
+    apply(act, of, x, vectors, count);
+    QUERN_EACH(j, vectors) {
+        const int64_t at = j * QUERN_LANES;
+        store_up_to(dx + at, load_up_to(dy + at, count) * of[j].slope, count);
+    }
 }
 
 QUERN_INLINE void backward(activation *act, float *dx, const float *dy, const float *x,
                            quern_range own) {
-    int64_t i = own.first;
-    for (; i + QUERN_LANES <= own.last; i += QUERN_LANES) {
-        backward_step(act, dx + i, dy + i, x + i, QUERN_LANES);
-    }
-    if (i < own.last) {
-        backward_step(act, dx + i, dy + i, x + i, own.last - i);
-    }
+#define STEP(i, vectors, count) backward_step(act, dx + (i), dy + (i), x + (i), vectors, count)
+    FOR_STEPS(own, STEP)
+#undef STEP
 }
 
 QUERN_KERNEL_DEFINE(activation_backward_f32) {
@@ -142,19 +182,20 @@ QUERN_KERNEL_DEFINE(activation_backward_f32) {
 }
 
 QUERN_INLINE void gated_step(activation *act, float *y, const float *gate, const float *up,
-                             int64_t count) {
-    store_up_to(y, act(load_up_to(gate, count)).value * load_up_to(up, count), count);
+                             const int vectors, int64_t count) {
+    valued of[QUERN_TOGETHER];
+    apply(act, of, gate, vectors, count);
+    QUERN_EACH(j, vectors) {
+        const int64_t at = j * QUERN_LANES;
+        store_up_to(y + at, of[j].value * load_up_to(up + at, count), count);
+    }
 }
 
 QUERN_INLINE void gated(activation *act, float *y, const float *gate, const float *up,
                         quern_range own) {
-    int64_t i = own.first;
-    for (; i + QUERN_LANES <= own.last; i += QUERN_LANES) {
-        gated_step(act, y + i, gate + i, up + i, QUERN_LANES);
-    }
-    if (i < own.last) {
-        gated_step(act, y + i, gate + i, up + i, own.last - i);
-    }
+#define STEP(i, vectors, count) gated_step(act, y + (i), gate + (i), up + (i), vectors, count)
+    FOR_STEPS(own, STEP)
+#undef STEP
 }
 
 QUERN_KERNEL_DEFINE(gated_activation_f32) {
@@ -167,23 +208,25 @@ QUERN_KERNEL_DEFINE(gated_activation_f32) {
 
 /* y = act(gate) up, so dgate = dy up act'(gate) and dup = dy act(gate). */
 QUERN_INLINE void gated_backward_step(activation *act, float *dgate, float *dup, const float *dy,
-                                      const float *gate, const float *up, int64_t count) {
-    vfloat gradient = load_up_to(dy, count);
-    valued of = act(load_up_to(gate, count));
-    vfloat factor = load_up_to(up, count);
-    store_up_to(dgate, gradient * factor * of.slope, count);
-    store_up_to(dup, gradient * of.value, count);
+                                      const float *gate, const float *up, const int vectors,
+                                      int64_t count) {
+    valued of[QUERN_TOGETHER];
+    apply(act, of, gate, vectors, count);
+    QUERN_EACH(j, vectors) {
+        const int64_t at = j * QUERN_LANES;
+        const vfloat gradient = load_up_to(dy + at, count);
+        const vfloat factor = load_up_to(up + at, count);
+        store_up_to(dgate + at, gradient * factor * of[j].slope, count);
+        store_up_to(dup + at, gradient * of[j].value, count);
+    }
 }
 
 QUERN_INLINE void gated_backward(activation *act, float *dgate, float *dup, const float *dy,
                                  const float *gate, const float *up, quern_range own) {
-    int64_t i = own.first;
-    for (; i + QUERN_LANES <= own.last; i += QUERN_LANES) {
-        gated_backward_step(act, dgate + i, dup + i, dy + i, gate + i, up + i, QUERN_LANES);
-    }
-    if (i < own.last) {
-        gated_backward_step(act, dgate + i, dup + i, dy + i, gate + i, up + i, own.last - i);
-    }
+#define STEP(i, vectors, count) \
+    gated_backward_step(act, dgate + (i), dup + (i), dy + (i), gate + (i), up + (i), vectors, count)
+    FOR_STEPS(own, STEP)
+#undef STEP
 }
 
 QUERN_KERNEL_DEFINE(gated_activation_backward_f32) {

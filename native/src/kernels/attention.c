@@ -10,6 +10,7 @@
 #include "kernels/attention.h"
 #include "kernels/attention_rows.h"
 #include "kernels/attention_softmax.h"
+#include "kernels/elements.h"
 #include "matmul/gemm.h"
 
 #define WORK_FLOATS (QUERN_WORK_BYTES / (int64_t)sizeof(float))
@@ -223,24 +224,44 @@ QUERN_KERNEL_DEFINE(attention_f32) {
  * dq, dk and dv are assigned: zeroed first, then added to.
  */
 
+/* Whole vectors, or one, of which `count` elements are there; kept: null without dropout. */
+QUERN_INLINE void weigh_step(float *scores, float *dweights, const float *kept, float scale, float norm,
+                             float along, const int vectors, int64_t count) {
+    vfloat weights[QUERN_TOGETHER];
+    QUERN_EACH(j, vectors) {
+        weights[j] = v_splat(scale) * load_up_to(scores + j * QUERN_LANES, count) - v_splat(norm);
+    }
+    v_exp_each(weights, vectors);
+    QUERN_EACH(j, vectors) {
+        const int64_t at = j * QUERN_LANES;
+        vfloat dropped = weights[j], dweight = load_up_to(dweights + at, count);
+        if (kept) {
+            dropped = dropped * load_up_to(kept + at, count);
+            dweight = dweight * load_up_to(kept + at, count);
+        }
+        store_up_to(scores + at, dropped, count);
+        store_up_to(dweights + at, weights[j] * (dweight - v_splat(along)) * v_splat(scale), count);
+    }
+}
+
 /* Makes scores q . k into dropped weights, and dweights dout . v into dscores, for one row. */
 static void weigh_again(const attention *x, float *scores, float *dweights, float *kept, float *random,
                         float norm, float along, int64_t b, int64_t g, int64_t r, quern_range seen) {
     const int64_t n = seen.last - seen.first;
-    const vfloat scale = v_splat(x->scale);
     if (x->dropout > 0) {
         for (int64_t i = 0; i < n; i++) kept[i] = 1.0f;
         drop(x, kept, random, b, g, r, seen.first, seen.last);
+    } else {
+        kept = NULL;
     }
-    for (int64_t i = 0; i < n; i += QUERN_LANES) {
-        const vfloat weight = v_exp(scale * v_load_first(scores + i, n - i) - v_splat(norm));
-        vfloat dropped = weight, dweight = v_load_first(dweights + i, n - i);
-        if (x->dropout > 0) {
-            dropped = dropped * v_load_first(kept + i, n - i);
-            dweight = dweight * v_load_first(kept + i, n - i);
-        }
-        v_store_first(scores + i, dropped, n - i);
-        v_store_first(dweights + i, weight * (dweight - v_splat(along)) * scale, n - i);
+    int64_t i = 0;
+    for (; i + QUERN_TOGETHER * QUERN_LANES <= n; i += QUERN_TOGETHER * QUERN_LANES) {
+        weigh_step(scores + i, dweights + i, kept ? kept + i : NULL, x->scale, norm, along, QUERN_TOGETHER,
+                   QUERN_LANES);
+    }
+    for (; i < n; i += QUERN_LANES) {
+        weigh_step(scores + i, dweights + i, kept ? kept + i : NULL, x->scale, norm, along, 1,
+                   quern_min(n - i, QUERN_LANES));
     }
 }
 

@@ -30,9 +30,18 @@ QUERN_INLINE float weigh(const attention *x, online *state, float *scores, float
     const float highest = v_highest(most);
     /* Where all scores are -infinity nothing is seen; subtracting 0 gives weights of 0, not NaN. */
     const vfloat base = v_splat(highest == -INFINITY ? 0.0f : highest);
-    const float correction = highest == state->highest ? 1.0f : exp_of(state->highest - highest);
+    /* Of the first keys there is nothing to correct. */
+    const int begun = state->highest != -INFINITY && state->highest != highest;
+    const float correction = begun ? exp_of(state->highest - highest) : 1.0f;
     vfloat sum = v_zero();
-    for (i = 0; i + QUERN_LANES <= n; i += QUERN_LANES) {
+    for (i = 0; i + QUERN_TOGETHER * QUERN_LANES <= n; i += QUERN_TOGETHER * QUERN_LANES) {
+        vfloat weights[QUERN_TOGETHER];
+        QUERN_EACH(j, QUERN_TOGETHER) weights[j] = scale * v_load(scores + i + j * QUERN_LANES) - base;
+        v_exp_each(weights, QUERN_TOGETHER);
+        QUERN_EACH(j, QUERN_TOGETHER) v_store(scores + i + j * QUERN_LANES, weights[j]);
+        QUERN_EACH(j, QUERN_TOGETHER) sum = sum + weights[j];
+    }
+    for (; i + QUERN_LANES <= n; i += QUERN_LANES) {
         vfloat weight = v_exp(scale * v_load(scores + i) - base);
         v_store(scores + i, weight);
         sum = sum + weight;

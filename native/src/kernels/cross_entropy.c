@@ -46,15 +46,17 @@ QUERN_INLINE double sum_of_exponentials(float *to, const float *x, int64_t count
     vfloat sum0 = v_zero();
     vfloat sum1 = v_zero();
     int64_t i = 0;
-    for (; i + 2 * QUERN_LANES <= count; i += 2 * QUERN_LANES) {
-        vfloat e0 = v_exp(v_load(x + i) - center);
-        vfloat e1 = v_exp(v_load(x + i + QUERN_LANES) - center);
+    for (; i + QUERN_TOGETHER * QUERN_LANES <= count; i += QUERN_TOGETHER * QUERN_LANES) {
+        vfloat e[QUERN_TOGETHER];
+        QUERN_EACH(j, QUERN_TOGETHER) e[j] = v_load(x + i + j * QUERN_LANES) - center;
+        v_exp_each(e, QUERN_TOGETHER);
         if (to) {
-            v_store(to + i, e0);
-            v_store(to + i + QUERN_LANES, e1);
+            QUERN_EACH(j, QUERN_TOGETHER) v_store(to + i + j * QUERN_LANES, e[j]);
         }
-        sum0 += e0;
-        sum1 += e1;
+        QUERN_EACH(j, QUERN_TOGETHER / 2) {
+            sum0 += e[2 * j];
+            sum1 += e[2 * j + 1];
+        }
     }
     double sum = v_sum(sum0 + sum1);
     for (; i < count; i += QUERN_LANES) {
@@ -142,9 +144,13 @@ QUERN_KERNEL_DEFINE(loss_sum_f32) {
     return QUERN_OK;
 }
 
+/* The gradients of some classes, whole vectors of them, or fewer than one. */
 QUERN_INLINE void softmax_step(float *dlogits, const float *logits, vfloat lse, vfloat scale,
-                               int64_t count) {
-    store_up_to(dlogits, v_exp(load_up_to(logits, count) - lse) * scale, count);
+                               const int vectors, int64_t count) {
+    vfloat e[QUERN_TOGETHER];
+    QUERN_EACH(j, vectors) e[j] = load_up_to(logits + j * QUERN_LANES, count) - lse;
+    v_exp_each(e, vectors);
+    QUERN_EACH(j, vectors) store_up_to(dlogits + j * QUERN_LANES, e[j] * scale, count);
 }
 
 /* loss = lse - logits[label], so dlogits = softmax - onehot. */
@@ -172,11 +178,11 @@ QUERN_KERNEL_DEFINE(cross_entropy_backward_f32) {
         const float *from = logits + n * classes;
         vfloat center = v_splat(lse[n]);
         int64_t i = 0;
-        for (; i + QUERN_LANES <= classes; i += QUERN_LANES) {
-            softmax_step(to + i, from + i, center, v_splat(scale), QUERN_LANES);
+        for (; i + QUERN_TOGETHER * QUERN_LANES <= classes; i += QUERN_TOGETHER * QUERN_LANES) {
+            softmax_step(to + i, from + i, center, v_splat(scale), QUERN_TOGETHER, QUERN_LANES);
         }
-        if (i < classes) {
-            softmax_step(to + i, from + i, center, v_splat(scale), classes - i);
+        for (; i < classes; i += QUERN_LANES) {
+            softmax_step(to + i, from + i, center, v_splat(scale), 1, quern_min(classes - i, QUERN_LANES));
         }
         to[label] -= scale;
     }
