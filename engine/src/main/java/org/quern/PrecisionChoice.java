@@ -28,15 +28,32 @@ enum PrecisionChoice {
   }
 
   /**
-   * Opens a backend of this precision, and says what a trial of both has shown, if there was one.
+   * Opens a backend of this precision, and says what a trial of both has shown, or why none was
+   * needed: where BF16 is asked for and the CPU does not multiply it, it is the slower, and a start
+   * need not wait for the proof.
    */
   Backend open(Function<Precision, Backend> opener, Consumer<String> reasons) {
     if (this == F32) {
       return opener.apply(Precision.F32);
     }
-    Backend single = opener.apply(Precision.F32);
+    Backend half = opener.apply(Precision.BF16);
+    if (this == BF16 && !half.multipliesBf16()) {
+      reasons.accept(
+          "This CPU has no instructions for products in bf16: they are those of f32, rounded, and"
+              + " somewhat slower. Weights in bf16, keys and values take half the memory.");
+      return half;
+    }
     try {
-      return choose(single, opener.apply(Precision.BF16), reasons);
+      return beside(half, opener.apply(Precision.F32), reasons);
+    } catch (RuntimeException e) {
+      half.close();
+      throw e;
+    }
+  }
+
+  private Backend beside(Backend half, Backend single, Consumer<String> reasons) {
+    try {
+      return choose(single, half, reasons);
     } catch (RuntimeException e) {
       single.close();
       throw e;
