@@ -116,18 +116,21 @@ class IndexedKernelsTest {
   @Test
   void cacheAppend() {
     try (KernelRig rig = new KernelRig(2)) {
-      int c = 19;
-      float[] x = rig.normal(5 * 23 + c);
-      float[] cache = rig.normal(2 * 8 * c);
+      int d = 7;
+      float[] x = rig.normal(6 * 23);
+      float[] cache = rig.normal(2 * 3 * 8 * d);
       long at = rig.floats(cache);
       rig.run(
           rig.record(
               Kernel.CACHE_APPEND_F32,
               new long[] {at, rig.floats(x), rig.ints(5, 1)},
-              new long[] {2, 3, c, 8, 23}));
+              new long[] {2, 3, 3, 8, d, 23}));
       for (int i = 0; i < 6; i++) {
-        int row = i < 3 ? 5 + i : 8 + 1 + i - 3;
-        System.arraycopy(x, i * 23, cache, row * c, c);
+        int position = i < 3 ? 5 + i : 1 + i - 3;
+        for (int head = 0; head < 3; head++) {
+          int row = (i / 3 * 3 + head) * 8 + position;
+          System.arraycopy(x, i * 23 + head * d, cache, row * d, d);
+        }
       }
       assertThat(rig.read(at, cache.length)).isEqualTo(cache);
     }
@@ -150,7 +153,8 @@ class IndexedKernelsTest {
         refuses(rig, Kernel.CROSS_ENTROPY_WITH_GRADIENT_F32, both, 1, bad, 4, 2, 4);
         refuses(
             rig, Kernel.ROPE_F32, new long[] {out, x, x, ids}, 1, bad, 4, 2, 1, 1, 16, 4, 0, 16);
-        refuses(rig, Kernel.CACHE_APPEND_F32, new long[] {out, x, ids}, 1, bad, 4, 2, 1, 4, 4, 4);
+        refuses(
+            rig, Kernel.CACHE_APPEND_F32, new long[] {out, x, ids}, 1, bad, 4, 2, 1, 1, 4, 4, 4);
       }
       long good = rig.ints(1, 2);
       refuses(
