@@ -52,16 +52,16 @@ static void *rounds_work(void *argument) {
             all->shares[self->part] =
                 quern_measure_reading(program->tier, all->memory + self->part * each, each, 20000000);
             pthread_barrier_wait(&all->meeting);
+            if (self->part == 0) {
+                for (int t = 0; t < all->threads; t++) all->reading[i] += all->shares[t] / all->count;
+            }
             const double from = seconds_now();
             if (quern_run(program, self->part, 0, program->count) != QUERN_OK) {
                 printf("%s\n", quern_error_message());
                 exit(1);
             }
             pthread_barrier_wait(&all->meeting);
-            if (self->part > 0) continue;
-            all->seconds[p][i] = seconds_now() - from;
-            all->reading[i] = 0;
-            for (int t = 0; t < all->threads; t++) all->reading[i] += all->shares[t];
+            if (self->part == 0) all->seconds[p][i] = seconds_now() - from;
         }
     }
     return NULL;
@@ -71,6 +71,7 @@ static void *rounds_work(void *argument) {
 static void rounds_run(rounds *all) {
     pthread_t workers[MOST_THREADS];
     round_thread threads[MOST_THREADS];
+    memset(all->reading, 0, sizeof all->reading);
     pthread_barrier_init(&all->meeting, NULL, (unsigned)all->threads);
     for (int t = 0; t < all->threads; t++) {
         threads[t] = (round_thread){all, t};

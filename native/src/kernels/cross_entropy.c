@@ -58,6 +58,16 @@ QUERN_INLINE double sum_of_exponentials(float *to, const float *x, int64_t count
             sum1 += e[2 * j + 1];
         }
     }
+    for (; i + 2 * QUERN_LANES <= count; i += 2 * QUERN_LANES) {
+        vfloat e[2] = {v_load(x + i) - center, v_load(x + i + QUERN_LANES) - center};
+        v_exp_each(e, 2);
+        if (to) {
+            v_store(to + i, e[0]);
+            v_store(to + i + QUERN_LANES, e[1]);
+        }
+        sum0 += e[0];
+        sum1 += e[1];
+    }
     double sum = v_sum(sum0 + sum1);
     for (; i < count; i += QUERN_LANES) {
         int64_t rest = quern_min(count - i, QUERN_LANES);

@@ -39,8 +39,9 @@ enum PrecisionChoice {
     Backend half = opener.apply(Precision.BF16);
     if (this == BF16 && !half.multipliesBf16()) {
       reasons.accept(
-          "This CPU has no instructions for products in bf16: they are those of f32, rounded, and"
-              + " somewhat slower. Weights in bf16, keys and values take half the memory.");
+          "This CPU has no instructions for products in bf16: those of many rows, as in training and"
+              + " in reading a prompt, are those of f32, rounded, and somewhat slower. Writing reads"
+              + " half the bytes.");
       return half;
     }
     try {

@@ -122,6 +122,7 @@ class EngineChoiceTest {
       assertThat(engine.backend().memory().openSlabs()).as("of the trial").hasSize(1);
     }
     try (Engine engine = Engine.open(options.withPrecision(" AUTO "))) {
+      assertThat(engine.backend().memory().openSlabs()).as("of the trial").hasSize(1);
       assertThat(engine.describe().summary())
           .containsPattern("here\\. So " + engine.describe().precision() + " was chosen\\.");
     }

@@ -315,6 +315,7 @@ final class CpuExecutable implements Executable {
     for (int index = 0; index < node.inputs().size(); index++) {
       if (node.op().updates(index)
           && !node.input(index).isNone()
+          && node.input(index).dtype() == DType.F32
           && !finite(segment(node.input(index)))) {
         return false;
       }

@@ -163,7 +163,7 @@ public final class Decoder implements AutoCloseable {
     MemorySegment logits = MemorySegment.NULL;
     while (done < prompt.length) {
       int left = prompt.length - done;
-      int index = PromptPieces.next(left, capacity - position);
+      int index = PromptPieces.next(left, capacity - position, batch);
       int count = Math.min(left, SIZES[index]);
       logits = feed(index, prompt, done, count, 0);
       done += count;

@@ -8,8 +8,13 @@ final class PromptPieces {
   /** The sizes, falling, in tokens of each sequence. */
   static final int[] SIZES = {512, 256, 64, 16, 4, 1};
 
-  /** Tokens more that a piece could have for what it costs whatever its size: reading weights. */
+  /** Rows more that a product could have for what it costs at the least: reading weights. */
   private static final int OVERHEAD = 8;
+
+  /** Rows of all sequences together from which on more gain nothing, and only take memory. */
+  private static final int MOST_ROWS = 512;
+
+  private static final int NEVER = Integer.MAX_VALUE;
 
   private PromptPieces() {}
 
@@ -18,40 +23,44 @@ final class PromptPieces {
    * larger one where that costs less than cutting them up.
    *
    * @param tokens what is left of the prompt, at least one
-   * @param room the largest piece that can be used
+   * @param room the tokens that there is room for
+   * @param batch how many sequences are read side by side
    */
-  static int next(int tokens, int room) {
-    int filled = filled(tokens);
-    boolean partly = filled > 0 && partlyFilled(tokens, room) < cutUp(tokens, room);
-    return partly ? filled - 1 : filled;
+  static int next(int tokens, int room, int batch) {
+    int filled = filled(tokens, batch);
+    int partly = partlyFilled(tokens, room, batch);
+    return partly < NEVER && partly < cutUp(tokens, room, batch) ? filled - 1 : filled;
   }
 
-  /** The largest size that the tokens fill. */
-  private static int filled(int tokens) {
+  private static boolean isUsed(int size, int batch) {
+    return size == 1 || (long) size * batch <= MOST_ROWS;
+  }
+
+  /** The largest size that is used and that the tokens fill. */
+  private static int filled(int tokens, int batch) {
     int index = 0;
-    while (SIZES[index] > tokens) {
+    while (SIZES[index] > tokens || !isUsed(SIZES[index], batch)) {
       index++;
     }
     return index;
   }
 
-  /** What reading the tokens costs, in tokens of a large piece. */
-  private static int cost(int tokens, int room) {
-    return Math.min(partlyFilled(tokens, room), cutUp(tokens, room));
+  /** What reading the tokens costs, in rows. */
+  private static int cost(int tokens, int room, int batch) {
+    return Math.min(partlyFilled(tokens, room, batch), cutUp(tokens, room, batch));
   }
 
   /** The same if the next piece is one that they fill. */
-  private static int cutUp(int tokens, int room) {
-    int size = SIZES[filled(tokens)];
+  private static int cutUp(int tokens, int room, int batch) {
+    int size = SIZES[filled(tokens, batch)];
     int left = tokens - size;
-    return size + OVERHEAD + (left == 0 ? 0 : cost(left, room - size));
+    return size * batch + OVERHEAD + (left == 0 ? 0 : cost(left, room - size, batch));
   }
 
-  /**
-   * The same if they go into one that they do not fill; the largest number where none can be used.
-   */
-  private static int partlyFilled(int tokens, int room) {
-    int larger = filled(tokens) - 1;
-    return larger >= 0 && SIZES[larger] <= room ? SIZES[larger] + OVERHEAD : Integer.MAX_VALUE;
+  /** The same if they go into one that they do not fill; NEVER where none can be used. */
+  private static int partlyFilled(int tokens, int room, int batch) {
+    int larger = filled(tokens, batch) - 1;
+    boolean fits = larger >= 0 && SIZES[larger] <= room && isUsed(SIZES[larger], batch);
+    return fits ? SIZES[larger] * batch + OVERHEAD : NEVER;
   }
 }

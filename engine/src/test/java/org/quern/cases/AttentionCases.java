@@ -140,6 +140,7 @@ final class AttentionCases {
     addCached(rows, "decode", Form.causal(3, 1, 3, 1, 67).withKeys(9), 0, 7, 8);
     addCached(rows, "prefill", Form.causal(2, 7, 4, 4, 9).withKeys(32), 0, 25);
     addCached(rows, "prefill", Form.causal(2, 7, 4, 1, 8).withKeys(32).withWindow(3), 2, 20);
+    addCached(rows, "wide decode", Form.causal(2, 1, 2, 1, 200).withKeys(700), 350, 699);
     addCached(rows, "long prefill", Form.causal(2, 67, 2, 1, 8).withKeys(131), 0, 64);
     // A window that ends behind the cache leaves nothing to see.
     addCached(rows, "fully masked", decode.withWindow(3), 42, 41, 100);

@@ -176,7 +176,7 @@ final class AttentionKernel implements VectorKernel {
     Memory.fill(sums, sumsBytes, 0);
     long first = AttentionRow.firstKey(start + row, causal, window);
     long last = AttentionRow.lastKey(start + row, causal, keys);
-    long most = Math.min(FEW_ROWS_KEYS, WIDENED_BYTES / (4 * d));
+    long most = stored(record) ? Math.min(FEW_ROWS_KEYS, WIDENED_BYTES / (4 * d)) : FEW_ROWS_KEYS;
     for (long key = first; key < last; key += most) {
       long seen = Math.min(most, last - key);
       long k = keys(record, 3, scratch, sequence, head, key, seen);
@@ -218,6 +218,10 @@ final class AttentionKernel implements VectorKernel {
     return sequence * Fields.integer(record, 1) + row;
   }
 
+  private static boolean stored(long record) {
+    return (Fields.integer(record, 13) & KEYS_BF16) != 0;
+  }
+
   /** The bytes from one row of floats of k (pointer 3) or v (pointer 4) to the next. */
   private static long keyRow(long record, int pointer) {
     return 4 * Fields.integer(record, pointer + 3);
@@ -239,7 +243,7 @@ final class AttentionKernel implements VectorKernel {
         (flags & KEYS_BY_HEAD) != 0
             ? ((sequence * g + group) * s + key) * stride
             : (sequence * s + key) * stride + group * d;
-    if ((flags & KEYS_BF16) == 0) {
+    if (!stored(record)) {
       return Fields.pointer(record, pointer) + 4 * at;
     }
     RoundKernel.widen(
@@ -253,7 +257,8 @@ final class AttentionKernel implements VectorKernel {
     long d = Fields.integer(record, 4);
     long blockKeys = blockKeys(d);
     long slotBytes = MatmulBlock.panelBytes(d, blockKeys) + MatmulBlock.panelBytes(blockKeys, d);
-    long slots = Math.min(MOST_SLOTS, (WIDENED_AT - SLOTS_AT) / slotBytes);
+    long end = stored(record) ? WIDENED_AT : Fields.WORK_BYTES;
+    long slots = Math.min(MOST_SLOTS, (end - SLOTS_AT) / slotBytes);
     long group = head / (Fields.integer(record, 2) / Fields.integer(record, 3));
     long blocks = (Fields.integer(record, 9) + blockKeys - 1) / blockKeys;
     long tag = (sequence * Fields.integer(record, 3) + group) * blocks + key / blockKeys + 1;
