@@ -128,14 +128,6 @@ QUERN_INLINE void apply(activation *act, valued *of, const float *x, const int v
     act(of, loaded, vectors);
 }
 
-/* STEP(i, vectors, count) for all elements of `own`. */
-#define FOR_STEPS(own, STEP)                                                                   \
-    int64_t i = (own).first;                                                                   \
-    for (; i + QUERN_TOGETHER * QUERN_LANES <= (own).last; i += QUERN_TOGETHER * QUERN_LANES) { \
-        STEP(i, QUERN_TOGETHER, QUERN_LANES);                                                  \
-    }                                                                                          \
-    for (; i < (own).last; i += QUERN_LANES) STEP(i, 1, quern_min((own).last - i, QUERN_LANES));
-
 QUERN_INLINE void forward_step(activation *act, float *y, const float *x, const int vectors, int64_t count) {
     valued of[QUERN_TOGETHER];
     apply(act, of, x, vectors, count);
@@ -143,9 +135,7 @@ QUERN_INLINE void forward_step(activation *act, float *y, const float *x, const 
 }
 
 QUERN_INLINE void forward(activation *act, float *y, const float *x, quern_range own) {
-#define STEP(i, vectors, count) forward_step(act, y + (i), x + (i), vectors, count)
-    FOR_STEPS(own, STEP)
-#undef STEP
+    QUERN_FOR_VECTORS(own.first, own.last, forward_step(act, y + i, x + i, vectors, count))
 }
 
 QUERN_KERNEL_DEFINE(activation_f32) {
@@ -168,9 +158,7 @@ QUERN_INLINE void backward_step(activation *act, float *dx, const float *dy, con
 
 QUERN_INLINE void backward(activation *act, float *dx, const float *dy, const float *x,
                            quern_range own) {
-#define STEP(i, vectors, count) backward_step(act, dx + (i), dy + (i), x + (i), vectors, count)
-    FOR_STEPS(own, STEP)
-#undef STEP
+    QUERN_FOR_VECTORS(own.first, own.last, backward_step(act, dx + i, dy + i, x + i, vectors, count))
 }
 
 QUERN_KERNEL_DEFINE(activation_backward_f32) {
@@ -193,9 +181,7 @@ QUERN_INLINE void gated_step(activation *act, float *y, const float *gate, const
 
 QUERN_INLINE void gated(activation *act, float *y, const float *gate, const float *up,
                         quern_range own) {
-#define STEP(i, vectors, count) gated_step(act, y + (i), gate + (i), up + (i), vectors, count)
-    FOR_STEPS(own, STEP)
-#undef STEP
+    QUERN_FOR_VECTORS(own.first, own.last, gated_step(act, y + i, gate + i, up + i, vectors, count))
 }
 
 QUERN_KERNEL_DEFINE(gated_activation_f32) {
@@ -223,10 +209,8 @@ QUERN_INLINE void gated_backward_step(activation *act, float *dgate, float *dup,
 
 QUERN_INLINE void gated_backward(activation *act, float *dgate, float *dup, const float *dy,
                                  const float *gate, const float *up, quern_range own) {
-#define STEP(i, vectors, count) \
-    gated_backward_step(act, dgate + (i), dup + (i), dy + (i), gate + (i), up + (i), vectors, count)
-    FOR_STEPS(own, STEP)
-#undef STEP
+    QUERN_FOR_VECTORS(own.first, own.last,
+                      gated_backward_step(act, dgate + i, dup + i, dy + i, gate + i, up + i, vectors, count))
 }
 
 QUERN_KERNEL_DEFINE(gated_activation_backward_f32) {

@@ -254,15 +254,8 @@ static void weigh_again(const attention *x, float *scores, float *dweights, floa
     } else {
         kept = NULL;
     }
-    int64_t i = 0;
-    for (; i + QUERN_TOGETHER * QUERN_LANES <= n; i += QUERN_TOGETHER * QUERN_LANES) {
-        weigh_step(scores + i, dweights + i, kept ? kept + i : NULL, x->scale, norm, along, QUERN_TOGETHER,
-                   QUERN_LANES);
-    }
-    for (; i < n; i += QUERN_LANES) {
-        weigh_step(scores + i, dweights + i, kept ? kept + i : NULL, x->scale, norm, along, 1,
-                   quern_min(n - i, QUERN_LANES));
-    }
+    QUERN_FOR_VECTORS(0, n, weigh_step(scores + i, dweights + i, kept ? kept + i : NULL, x->scale, norm, along,
+                                       vectors, count))
 }
 
 /* One row against keys one by one: no head is too wide for it. */

@@ -40,35 +40,29 @@ static float highest(const float *x, int64_t count) {
     return high;
 }
 
+/* Adds exp(x - center) of an even number of vectors to two sums in turn. */
+QUERN_INLINE void add_exponentials(vfloat *sums, float *to, const float *x, vfloat center, const int vectors) {
+    vfloat e[QUERN_TOGETHER];
+    QUERN_EACH(j, vectors) e[j] = v_load(x + j * QUERN_LANES) - center;
+    v_exp_each(e, vectors);
+    if (to) {
+        QUERN_EACH(j, vectors) v_store(to + j * QUERN_LANES, e[j]);
+    }
+    QUERN_EACH(j, vectors) sums[j % 2] += e[j];
+}
+
 /* The sum of exp(x - shift), whose terms are left in `to` unless it is null; in place: to = x. */
 QUERN_INLINE double sum_of_exponentials(float *to, const float *x, int64_t count, float shift) {
     vfloat center = v_splat(shift);
-    vfloat sum0 = v_zero();
-    vfloat sum1 = v_zero();
+    vfloat sums[2] = {v_zero(), v_zero()};
     int64_t i = 0;
     for (; i + QUERN_TOGETHER * QUERN_LANES <= count; i += QUERN_TOGETHER * QUERN_LANES) {
-        vfloat e[QUERN_TOGETHER];
-        QUERN_EACH(j, QUERN_TOGETHER) e[j] = v_load(x + i + j * QUERN_LANES) - center;
-        v_exp_each(e, QUERN_TOGETHER);
-        if (to) {
-            QUERN_EACH(j, QUERN_TOGETHER) v_store(to + i + j * QUERN_LANES, e[j]);
-        }
-        QUERN_EACH(j, QUERN_TOGETHER / 2) {
-            sum0 += e[2 * j];
-            sum1 += e[2 * j + 1];
-        }
+        add_exponentials(sums, to ? to + i : NULL, x + i, center, QUERN_TOGETHER);
     }
     for (; i + 2 * QUERN_LANES <= count; i += 2 * QUERN_LANES) {
-        vfloat e[2] = {v_load(x + i) - center, v_load(x + i + QUERN_LANES) - center};
-        v_exp_each(e, 2);
-        if (to) {
-            v_store(to + i, e[0]);
-            v_store(to + i + QUERN_LANES, e[1]);
-        }
-        sum0 += e[0];
-        sum1 += e[1];
+        add_exponentials(sums, to ? to + i : NULL, x + i, center, 2);
     }
-    double sum = v_sum(sum0 + sum1);
+    double sum = v_sum(sums[0] + sums[1]);
     for (; i < count; i += QUERN_LANES) {
         int64_t rest = quern_min(count - i, QUERN_LANES);
         float terms[QUERN_LANES];
@@ -187,13 +181,7 @@ QUERN_KERNEL_DEFINE(cross_entropy_backward_f32) {
         }
         const float *from = logits + n * classes;
         vfloat center = v_splat(lse[n]);
-        int64_t i = 0;
-        for (; i + QUERN_TOGETHER * QUERN_LANES <= classes; i += QUERN_TOGETHER * QUERN_LANES) {
-            softmax_step(to + i, from + i, center, v_splat(scale), QUERN_TOGETHER, QUERN_LANES);
-        }
-        for (; i < classes; i += QUERN_LANES) {
-            softmax_step(to + i, from + i, center, v_splat(scale), 1, quern_min(classes - i, QUERN_LANES));
-        }
+        QUERN_FOR_VECTORS(0, classes, softmax_step(to + i, from + i, center, v_splat(scale), vectors, count))
         to[label] -= scale;
     }
     return QUERN_OK;

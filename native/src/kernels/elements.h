@@ -32,6 +32,24 @@ QUERN_INLINE void store_bf16_up_to(uint16_t *p, vfloat x, int64_t count) {
     }
 }
 
+/*
+ * Has STEP done for the elements from first to before last, which may use `i`, where it begins, `vectors`, a
+ * constant, and `count`: so many whole vectors, or one of which so many elements are there.
+ */
+#define QUERN_FOR_VECTORS(first, last, STEP)                                                          \
+    {                                                                                                 \
+        int64_t i = (first);                                                                          \
+        for (; i + QUERN_TOGETHER * QUERN_LANES <= (last); i += QUERN_TOGETHER * QUERN_LANES) {       \
+            enum { vectors = QUERN_TOGETHER, count = QUERN_LANES };                                   \
+            STEP;                                                                                     \
+        }                                                                                             \
+        for (; i < (last); i += QUERN_LANES) {                                                        \
+            enum { vectors = 1 };                                                                     \
+            const int64_t count = quern_min((last) - i, QUERN_LANES);                                 \
+            STEP;                                                                                     \
+        }                                                                                             \
+    }
+
 /* Shares are whole multiples of this many elements, which every tier's lanes divide: an element's
  * place in its vector does not depend on the number of workers. */
 #define SHARE_MULTIPLE 16

@@ -29,8 +29,8 @@ enum PrecisionChoice {
 
   /**
    * Opens a backend of this precision, and says what a trial of both has shown, or why none was
-   * needed: where BF16 is asked for and the CPU does not multiply it, it is the slower, and a start
-   * need not wait for the proof.
+   * needed: where BF16 is asked for and the CPU does not multiply it, its products are known to be
+   * the slower, and a start need not wait for the proof.
    */
   Backend open(Function<Precision, Backend> opener, Consumer<String> reasons) {
     if (this == F32) {
