@@ -23,7 +23,8 @@ import picocli.CommandLine.Spec;
       "Times the reading of a prompt (prefill) and then the writing of tokens one by one (decode),"
           + " greedily, a key/value cache kept.",
       "A step is one written token for each sequence. Without --steps: at least 2 passes, and 5"
-          + " seconds; a pass is a prompt and all its tokens."
+          + " seconds; a pass is a prompt and all its tokens. After each, the threads do nothing but"
+          + " read the weights: no token is written faster than that."
     },
     mixinStandardHelpOptions = true,
     versionProvider = Version.class,
@@ -95,7 +96,14 @@ final class BenchGenerateCommand implements Callable<Integer> {
         double bytes =
             weightBytes(model, batch, context)
                 + decoder.cache().bytes() * (read + written / 2.0) / context;
-        report.put("gb_per_second", bytes / decode.median() / 1e6);
+        double rate = bytes / decode.median() * 1e3;
+        report.put("gb_per_second", rate / 1e9);
+        passes
+            .reading(timed)
+            .ifPresent(reading -> {
+              report.put("reading_gb_per_second", reading / 1e9);
+              report.put("share_of_reading", rate / reading);
+            });
         report.put("prefill_ms", prefill.median());
         report.put("prefill_spread", prefill.spread());
         report.put("prefill_tokens_per_second", (double) batch * read / prefill.median() * 1e3);

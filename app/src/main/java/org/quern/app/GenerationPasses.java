@@ -5,6 +5,7 @@ import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.OptionalDouble;
 import java.util.Random;
 import org.quern.generate.Decoder;
 
@@ -17,6 +18,7 @@ final class GenerationPasses {
   private final int tokens;
   private final List<Long> prefill = new ArrayList<>();
   private final List<Long> decode = new ArrayList<>();
+  private final List<Double> reading = new ArrayList<>();
 
   GenerationPasses(Decoder decoder, int vocabulary, int promptTokens, int tokens) {
     this.decoder = decoder;
@@ -38,6 +40,7 @@ final class GenerationPasses {
       decode.add(now - before);
       before = now;
     }
+    decoder.measureReading().ifPresent(reading::add);
   }
 
   private void choose(MemorySegment logits) {
@@ -54,6 +57,22 @@ final class GenerationPasses {
       }
       next[row] = best;
     }
+  }
+
+  /**
+   * Bytes a second at which the threads read the weights after each of the last so many passes: the
+   * median; empty for few weights.
+   */
+  OptionalDouble reading(int passes) {
+    if (reading.isEmpty()) {
+      return OptionalDouble.empty();
+    }
+    double[] last =
+        reading.subList(reading.size() - passes, reading.size()).stream()
+            .mapToDouble(Double::doubleValue)
+            .sorted()
+            .toArray();
+    return OptionalDouble.of(last[passes / 2]);
   }
 
   /** How long the last so many passes took to read the prompt. */

@@ -186,6 +186,8 @@ final class BenchCommandTest {
     assertThat(report.path("steps").asInt()).isEqualTo(10);
     assertThat(report.path("prefill_tokens_per_second").asDouble()).isPositive();
     assertThat(report.path("gb_per_second").asDouble()).isPositive();
+    assertThat(report.path("reading_gb_per_second").asDouble()).isPositive();
+    assertThat(report.path("share_of_reading").asDouble()).isPositive();
   }
 
   @Test

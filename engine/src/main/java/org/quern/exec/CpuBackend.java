@@ -1,5 +1,8 @@
 package org.quern.exec;
 
+import java.lang.foreign.MemorySegment;
+import java.util.List;
+import java.util.OptionalDouble;
 import java.util.concurrent.atomic.AtomicReference;
 import org.jspecify.annotations.Nullable;
 import org.quern.ir.ParameterLayout;
@@ -157,6 +160,11 @@ public final class CpuBackend implements Backend {
     } finally {
       lock.release();
     }
+  }
+
+  /** How fast the workers read these weights; the caller holds the lock. */
+  OptionalDouble measureReading(List<MemorySegment> weights) {
+    return new WeightReading(walker, workers, tier).measure(weights);
   }
 
   RunLock lock() {

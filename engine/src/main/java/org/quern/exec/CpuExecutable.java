@@ -8,6 +8,7 @@ import java.lang.foreign.MemorySegment;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalDouble;
 import java.util.stream.Collectors;
 import org.quern.ir.DType;
 import org.quern.ir.Graph;
@@ -15,6 +16,8 @@ import org.quern.ir.Node;
 import org.quern.ir.Parameter;
 import org.quern.ir.Region;
 import org.quern.ir.Value;
+import org.quern.ir.op.Matmul;
+import org.quern.ir.op.MatmulInt8;
 import org.quern.memory.Bytes;
 import org.quern.memory.Slab;
 import org.quern.memory.SlabAllocator;
@@ -304,6 +307,28 @@ final class CpuExecutable implements Executable {
     } finally {
       backend.lock().release();
     }
+  }
+
+  @Override
+  public OptionalDouble measureReading() {
+    backend.lock().acquire();
+    try {
+      checkOpen();
+      return backend.measureReading(multipliers());
+    } finally {
+      backend.lock().release();
+    }
+  }
+
+  /** The weights of matrix products. */
+  private List<MemorySegment> multipliers() {
+    return plan.graph().nodes().stream()
+        .filter(node -> node.op() instanceof Matmul || node.op() instanceof MatmulInt8)
+        .map(node -> node.input(1))
+        .filter(value -> value.region().isModel())
+        .distinct()
+        .map(this::segment)
+        .toList();
   }
 
   private boolean finite(Node node) {

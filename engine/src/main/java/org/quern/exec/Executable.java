@@ -2,6 +2,7 @@ package org.quern.exec;
 
 import java.lang.foreign.MemorySegment;
 import java.util.Optional;
+import java.util.OptionalDouble;
 import org.quern.plan.Plan;
 
 /**
@@ -36,6 +37,16 @@ public interface Executable extends AutoCloseable {
    * @return the parameter, or the operation and what it made; empty if everything is finite
    */
   Optional<String> findNonfinite();
+
+  /**
+   * Measures how fast all workers together read the weights that the program multiplies by, without
+   * arithmetic: what the products of a token come up against. Memory is not as fast in every place
+   * of a machine, so that it can be another rate than that of {@link Backend#measureRoofline}.
+   *
+   * @return bytes a second; empty if the weights that stand together are too few to tell
+   * @throws ExecutionException if something was closed
+   */
+  OptionalDouble measureReading();
 
   /** Gives the memory back, after a run in progress. A second call does nothing. */
   @Override

@@ -24,13 +24,11 @@ final class RooflineMeasurement {
   private final Walker walker;
   private final Workers workers;
   private final int tier;
-  private final double[] rates;
 
   RooflineMeasurement(Walker walker, Workers workers, int tier) {
     this.walker = walker;
     this.workers = workers;
     this.tier = tier;
-    rates = new double[workers.count()];
   }
 
   Roofline measure(String tierName, SlabAllocator allocator) {
@@ -69,21 +67,8 @@ final class RooflineMeasurement {
     }
   }
 
-  /**
-   * The best of what all workers did together by the time the last was done: the sum of their own
-   * rates would be that of one worker twice where one began late.
-   */
   private double best(IntToDoubleFunction rate) {
-    return best(() -> {
-      long begin = System.nanoTime();
-      workers.onAll(worker -> rates[worker] = rate.applyAsDouble(worker));
-      double rounds = (double) (System.nanoTime() - begin) / ROUND_NANOS;
-      double sum = 0;
-      for (double each : rates) {
-        sum += each;
-      }
-      return sum / rounds;
-    });
+    return best(() -> workers.rateOfAll(ROUND_NANOS, rate));
   }
 
   private static double bestAlone(IntToDoubleFunction rate) {

@@ -1,9 +1,11 @@
 package org.quern.exec;
 
+import java.util.Arrays;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.IntConsumer;
+import java.util.function.IntToDoubleFunction;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -61,6 +63,20 @@ final class Workers implements AutoCloseable {
     awaitOthers();
     this.task = null;
     rethrowCrash();
+  }
+
+  /**
+   * What all workers do a second, together and by the time the last is done: the sum of their own
+   * rates would be that of one worker twice where one began late.
+   *
+   * @param rate what a worker does a second in so many nanoseconds
+   */
+  double rateOfAll(long nanos, IntToDoubleFunction rate) {
+    double[] rates = new double[count()];
+    long begin = System.nanoTime();
+    onAll(worker -> rates[worker] = rate.applyAsDouble(worker));
+    double rounds = (double) (System.nanoTime() - begin) / nanos;
+    return Arrays.stream(rates).sum() / rounds;
   }
 
   private void runTask(IntConsumer task, int part) {

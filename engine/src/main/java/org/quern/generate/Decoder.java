@@ -6,6 +6,7 @@ import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalDouble;
 import org.jspecify.annotations.Nullable;
 import org.quern.exec.Backend;
 import org.quern.exec.CancelledException;
@@ -281,6 +282,21 @@ public final class Decoder implements AutoCloseable {
     }
     program.run();
     position += tokens;
+  }
+
+  /**
+   * Measures how fast the engine's threads together read the weights that a token is multiplied by,
+   * without arithmetic: what writing tokens comes up against.
+   *
+   * @return bytes a second; empty if the weights are too few to tell
+   */
+  public OptionalDouble measureReading() {
+    memory.hold();
+    try {
+      return program(SIZES.length - 1).measureReading();
+    } finally {
+      memory.release();
+    }
   }
 
   /** Gives programs and cache back. A second call does nothing. */

@@ -31,7 +31,7 @@ class DecodeAllocationTest {
   private static final int CLEAN = 3;
 
   /** The walk itself is Java, and takes a while to be compiled. */
-  private static final int MOST_ROUNDS = 300;
+  private static final int MOST_ROUNDS = 1000;
 
   /** Bytes by which resident memory may differ without anything having been lost. */
   private static final double FLAT = 1 << 20;
