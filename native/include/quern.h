@@ -13,7 +13,7 @@
 
 #include <stdint.h>
 
-#define QUERN_ABI_VERSION 8
+#define QUERN_ABI_VERSION 9
 
 #if defined(__GNUC__)
 #define QUERN_API __attribute__((visibility("default")))
@@ -99,6 +99,9 @@ enum quern_activation {
 /* Scratch memory that each worker has for the duration of one record, in bytes. */
 #define QUERN_WORK_BYTES (2 << 20)
 
+/* Most groups of workers that share columns of a product of few rows. */
+#define QUERN_SHARED_COLUMNS 12
+
 /* Elements that square_sum_f32 adds up into one partial sum. */
 #define QUERN_SQUARE_SUM_BLOCK 16384
 
@@ -150,7 +153,8 @@ typedef struct quern_step {
     int64_t failed_record;
     /* Whether gradients go on from those of the run before, as in a step of many micro batches. */
     int64_t accumulate;
-    int64_t reserved[6];
+    /* For workers who share columns of a product of few rows; zero before a run. */
+    int32_t arrived[QUERN_SHARED_COLUMNS];
 } quern_step;
 
 /* Where workers meet; zero before a run. Each counter has a cache line pair of its own. */

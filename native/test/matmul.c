@@ -76,11 +76,15 @@ static void check_case(const matmul_case *c) {
                            .integers = {c->m, c->n, c->k, a_stride, b_stride, out_stride, c->flags}};
     for (int tier = 0; tier < QUERN_TIERS; tier++) {
         if (!check_has_tier(tier)) continue;
-        for (int32_t parts = 1; parts <= 5; parts++) {
+        for (int run = 0; run < 2 * CHECK_PARTS; run++) {
+            /* With a barrier after it, workers may share columns. */
+            const int32_t parts = run / 2 + 1;
+            record.flags = run % 2 ? QUERN_BARRIER : 0;
             memcpy(out, before, (size_t)out_size * sizeof *out);
             int32_t status = check_run(c->kernel, tier, &record, parts);
             CHECK(status == QUERN_OK, "status %d", status);
-            if (parts == 1) {
+            for (int i = 0; i < QUERN_SHARED_COLUMNS; i++) CHECK(step.arrived[i] == 0, "group %d", i);
+            if (run == 0) {
                 /* Rounding of k + 2 additions, each of at most `most`. */
                 double bound = (double)(c->k + 3) * most * 5.97e-8;
                 double worst = 0;
@@ -94,9 +98,9 @@ static void check_case(const matmul_case *c) {
                 memcpy(first, out, (size_t)out_size * sizeof *out);
             } else {
                 CHECK(memcmp(first, out, (size_t)out_size * sizeof *out) == 0,
-                      "%s m %ld n %ld k %ld flags %ld: %d parts differ from one",
+                      "%s m %ld n %ld k %ld flags %ld: %d parts differ from one, barrier %d",
                       check_tier_names[tier], (long)c->m, (long)c->n, (long)c->k, (long)c->flags,
-                      parts);
+                      parts, run % 2);
             }
         }
     }
@@ -244,6 +248,11 @@ static void check_kernel(int32_t kernel) {
             check_case(&(matmul_case){13, 17, 0, flags, bias, 1, kernel});
             check_case(&(matmul_case){0, 17, 5, flags, bias, 0, kernel});
             check_case(&(matmul_case){5, 0, 5, flags, bias, 0, kernel});
+            /* In slices, or just not. */
+            check_case(&(matmul_case){1, 35, 256, flags, bias, 1, kernel});
+            check_case(&(matmul_case){2, 35, 255, flags, bias, 0, kernel});
+            check_case(&(matmul_case){8, 97, 301, flags, bias, 3, kernel});
+            check_case(&(matmul_case){3, 4133, 257, flags, bias, 0, kernel});
             /* Beyond one block of each dimension. */
             check_case(&(matmul_case){181, 37, 523, flags, bias, 3, kernel});
             check_case(&(matmul_case){11, 1553, 261, flags, bias, 0, kernel});
@@ -273,6 +282,8 @@ int main(void) {
         check_company(19, 1, flags);
         check_company(37, 45, flags);
         check_company(13, 581, flags);
+        check_company(12289, 256, flags);
+        check_company(12288, 256, flags);
     }
     /* Deeper than so many rows have room for in scratch memory. */
     static const int64_t deep[] = {1, 2, 3, 8, 13};

@@ -349,6 +349,68 @@ static void append_fused(world *it) {
     sum->integers[1] = CHANNELS;
 }
 
+/* Few rows by weights [K,N], of which workers share columns where a barrier follows. */
+enum { TOKENS = 2, WIDTH = 330 };
+
+static float weights[WIDTH * WIDTH], token_x[TOKENS * WIDTH], token_y[TOKENS * WIDTH], token_z[TOKENS * WIDTH];
+static float expected_x[TOKENS * WIDTH];
+
+static quern_record *append_product(world *it, float *out, float *x, int32_t flags) {
+    static unsigned char scratch[MOST_WORKERS * QUERN_WORK_BYTES];
+    quern_record *product = append(it, QUERN_KERNEL_matmul_f32, flags);
+    product->work = scratch;
+    product->pointers[0] = out;
+    product->pointers[1] = x;
+    product->pointers[2] = weights;
+    product->integers[0] = TOKENS;
+    product->integers[1] = product->integers[2] = WIDTH;
+    product->integers[3] = product->integers[4] = product->integers[5] = WIDTH;
+    return product;
+}
+
+/* y = x w + y, while z = x w of another worker may be under way; y = silu(y); x = y w. */
+static void append_token(world *it) {
+    append_product(it, token_z, token_x, 0);
+    append_product(it, token_y, token_x, QUERN_BARRIER | QUERN_FUSED)->integers[6] = QUERN_ACCUMULATE;
+    quern_record *act = append(it, QUERN_KERNEL_activation_f32, QUERN_BARRIER);
+    act->pointers[0] = act->pointers[1] = token_y;
+    act->integers[0] = TOKENS * WIDTH;
+    act->integers[1] = QUERN_SILU;
+    append_product(it, token_x, token_y, QUERN_BARRIER);
+}
+
+static void before_tokens(world *it, int run) {
+    (void)run;
+    reset(it);
+    for (int i = 0; i < TOKENS * WIDTH; i++) {
+        token_x[i] = (float)(i % 11) * 0.1f;
+        token_y[i] = (float)(i % 5) * 0.1f;
+    }
+}
+
+static void after_tokens(world *it, int run, const int32_t *statuses, char messages[][256]) {
+    for (int32_t part = 0; part < it->program.parts; part++) {
+        CHECK(statuses[part] == QUERN_OK, "worker %d: %s", part, messages[part]);
+    }
+    CHECK(memcmp(token_x, expected_x, sizeof expected_x) == 0, "run %d of %d workers gives other bits", run,
+          it->program.parts);
+}
+
+static void shared_columns(int32_t tier, int runs) {
+    for (int i = 0; i < WIDTH * WIDTH; i++) weights[i] = (float)(i % 17 - 8) * 0.01f;
+    for (int32_t parts = 1; parts <= MOST_WORKERS; parts++) {
+        world *it = new_world(parts, tier);
+        for (int round = 0; round < ROUNDS; round++) append_token(it);
+        if (parts == 1) {
+            before_tokens(it, 0);
+            quern_run(&it->program, 0, 0, it->program.count);
+            memcpy(expected_x, token_x, sizeof expected_x);
+            CHECK(isfinite(expected_x[7]) && expected_x[7] != 0, "the program computes %g", (double)expected_x[7]);
+        }
+        run_crew(it, runs, before_tokens, after_tokens);
+    }
+}
+
 static float expected_sums[CHANNELS];
 
 static void before_fused(world *it, int run) {
@@ -462,6 +524,7 @@ int main(void) {
         failure_of_one(tier);
         updates(tier);
         fused(tier);
+        shared_columns(tier, tier == quern_cpu_tier() ? 1000 : 50);
     }
     cancellation_at_any_time(quern_cpu_tier());
     refusals();

@@ -194,11 +194,6 @@ QUERN_INLINE void transposed_rows(float *out, int64_t out_stride, const float *a
     }
 }
 
-/* Sums that stay in the first-level cache, 16 KiB: of few rows, more columns. */
-#define SUMS 4096
-
-/* Rows of b added in one pass over the sums. */
-#define STEPS 8
 
 /* sum[i][0..columns) += a(i, k..k + steps) b[k..k + steps] for all rows; sums are `panel` apart. */
 QUERN_INLINE void add_rows(float *sum, int64_t panel, const float *a, int64_t a_row, int64_t a_step,
@@ -206,7 +201,7 @@ QUERN_INLINE void add_rows(float *sum, int64_t panel, const float *a, int64_t a_
                            int64_t columns, const int steps) {
     for (int64_t i = 0; i < rows; i++) {
         float *to = sum + i * panel;
-        vfloat factor[STEPS];
+        vfloat factor[QUERN_FEW_ROWS_STEPS];
 #pragma GCC unroll 8
         for (int s = 0; s < steps; s++) factor[s] = v_splat(a[i * a_row + s * a_step]);
         int64_t j = 0;
@@ -232,14 +227,14 @@ QUERN_INLINE void plain_rows(float *out, int64_t out_stride, const float *a, int
                              const float *bias, int add, int64_t rows, int64_t columns,
                              int64_t depth, float *sum) {
     /* Whole vectors, so that the last one of a row does not reach into the next row. */
-    const int64_t panel = SUMS / rows / QUERN_LANES * QUERN_LANES;
+    const int64_t panel = QUERN_FEW_ROWS_SUMS / rows / QUERN_LANES * QUERN_LANES;
     for (int64_t first = 0; first < columns; first += panel) {
         const int64_t count = quern_min(columns - first, panel);
         memset(sum, 0, (size_t)(rows * panel) * sizeof(float));
         int64_t k = 0;
-        for (; k + STEPS <= depth; k += STEPS) {
+        for (; k + QUERN_FEW_ROWS_STEPS <= depth; k += QUERN_FEW_ROWS_STEPS) {
             add_rows(sum, panel, a + k * a_step, a_row, a_step, operand_at(b, k * b_stride + first, stored),
-                     stored, b_stride, rows, count, STEPS);
+                     stored, b_stride, rows, count, QUERN_FEW_ROWS_STEPS);
         }
         for (; k < depth; k++) {
             add_rows(sum, panel, a + k * a_step, a_row, a_step, operand_at(b, k * b_stride + first, stored),

@@ -8,6 +8,12 @@
 /* Most rows that these take, whichever way round b is stored. */
 #define QUERN_FEW_ROWS 8
 
+/* Floats of scratch memory where b is not transposed: sums that stay in the first-level cache, of few rows more columns. */
+#define QUERN_FEW_ROWS_SUMS 4096
+
+/* Rows of such a b that are added in one pass over the sums. */
+#define QUERN_FEW_ROWS_STEPS 8
+
 #define quern_few_rows QUERN_NAME(few_rows)
 
 /* Whether so many rows of a fit into a worker's scratch memory: then of b transposed they may be more. */
@@ -18,7 +24,7 @@ QUERN_INLINE int quern_rows_fit(int64_t rows, int64_t depth) {
 /*
  * out [rows, columns] = a b + bias, or += if `add`; rows <= QUERN_FEW_ROWS, or quern_rows_fit and b is
  * transposed. a(i, k) stands at a[i * a_row + k * a_step], and a_step is 1 if b is transposed. b is made of
- * floats, or of BF16 if `stored`. work: QUERN_WORK_BYTES.
+ * floats, or of BF16 if `stored`. work: QUERN_WORK_BYTES, or QUERN_FEW_ROWS_SUMS floats where b is not transposed.
  */
 void quern_few_rows(float *out, int64_t out_stride, const float *a, int64_t a_row, int64_t a_step,
                     const void *b, int stored, int64_t b_stride, int transposed, const float *bias, int add,

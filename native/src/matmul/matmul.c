@@ -36,6 +36,83 @@ static int64_t whole(int64_t count) {
     return (count + QUERN_LANES - 1) / QUERN_LANES * QUERN_LANES;
 }
 
+/*
+ * Slices of K that few rows by a b [K,N] are summed in, whoever does so: workers who share columns then read rows
+ * of b from end to end, each in slices of its own, where columns of its own would be a short piece of each row.
+ */
+#define SLICES 4
+#define LEAST_SLICED_DEPTH 256
+#define MOST_SLICED_COLUMNS 12288
+
+_Static_assert((QUERN_FEW_ROWS_SUMS + SLICES * QUERN_FEW_ROWS * MOST_SLICED_COLUMNS) * 4 <= QUERN_WORK_BYTES,
+               "slices fit into a worker's scratch memory");
+
+/* How many workers share columns. They read each other's scratch memory, so no next record may begin before. */
+static int32_t sharers_of(const quern_record *record, int32_t parts) {
+    const quern_record *last = record;
+    while (last->flags & QUERN_FUSED) last++;
+    if (!(last->flags & QUERN_BARRIER) || record->step == NULL) return 1;
+    for (int32_t sharers = SLICES; sharers > 1; sharers /= 2) {
+        if (parts % sharers == 0 && parts / sharers <= QUERN_SHARED_COLUMNS) return sharers;
+    }
+    return 1;
+}
+
+/* Where the worker that has this slice of these columns leaves its sums. */
+static float *slice_of(const quern_record *record, int32_t group, int32_t sharers, int32_t slice, int64_t size) {
+    const int32_t each = SLICES / sharers;
+    return quern_work(record, group * sharers + slice / each) + QUERN_FEW_ROWS_SUMS + slice % each * size;
+}
+
+/* out [rows, columns] (+)= the sum of slices + bias */
+static void add_slices(float *out, int64_t out_stride, const float *const slices[SLICES], const float *bias,
+                       int add, int64_t rows, int64_t columns) {
+    for (int64_t i = 0; i < rows; i++) {
+        for (int64_t j = 0; j < columns; j += QUERN_LANES) {
+            const int64_t at = i * columns + j, n = columns - j;
+            vfloat x[SLICES];
+            for (int s = 0; s < SLICES; s++) x[s] = v_load_first(slices[s] + at, n);
+            vfloat sum = (x[0] + x[1]) + (x[2] + x[3]);
+            if (bias) sum = sum + v_load_first(bias + j, n);
+            if (add) sum = v_load_first(out + i * out_stride + j, n) + sum;
+            v_store_first(out + i * out_stride + j, sum, n);
+        }
+    }
+}
+
+/* Few rows by a b [K,N]: of the workers who share columns, the last to be done adds up what all have summed. */
+static int32_t sliced(const quern_record *record, int32_t part, int32_t parts, int accumulate) {
+    const float *a = record->pointers[1];
+    const float *bias = record->pointers[3];
+    const int64_t m = record->integers[0], n = record->integers[1], k = record->integers[2];
+    const int64_t a_stride = record->integers[3], b_stride = record->integers[4], out_stride = record->integers[5];
+    const int a_transposed = (record->integers[6] & QUERN_TRANSPOSE_A) != 0;
+    const int stored = (record->integers[6] & QUERN_STORED_BF16) != 0;
+    const int64_t a_row = a_transposed ? 1 : a_stride, a_step = a_transposed ? a_stride : 1;
+    const int32_t sharers = sharers_of(record, parts);
+    const int32_t group = part / sharers, each = SLICES / sharers;
+    const quern_range own = quern_share(n, QUERN_TILE_COLUMNS, group, parts / sharers);
+    const int64_t columns = own.last - own.first;
+    if (columns == 0) return QUERN_OK;
+    for (int32_t s = part % sharers * each, end = s + each; s < end; s++) {
+        if (quern_cancelled(record)) return QUERN_CANCELLED;
+        const quern_range steps = quern_share(k, QUERN_FEW_ROWS_STEPS, s, SLICES);
+        quern_few_rows(slice_of(record, group, sharers, s, m * columns), columns, a + steps.first * a_step, a_row,
+                       a_step, operand_at(record->pointers[2], steps.first * b_stride + own.first, stored), stored,
+                       b_stride, 0, NULL, 0, m, columns, steps.last - steps.first, quern_work(record, part));
+    }
+    if (sharers > 1) {
+        int32_t *arrived = &record->step->arrived[group];
+        if (__atomic_add_fetch(arrived, 1, __ATOMIC_ACQ_REL) < sharers) return QUERN_OK;
+        __atomic_store_n(arrived, 0, __ATOMIC_RELAXED);
+    }
+    const float *slices[SLICES];
+    for (int32_t s = 0; s < SLICES; s++) slices[s] = slice_of(record, group, sharers, s, m * columns);
+    add_slices((float *)record->pointers[0] + own.first, out_stride, slices, bias ? bias + own.first : NULL,
+               accumulate, m, columns);
+    return quern_finish(record, own.first, out_stride, m, columns);
+}
+
 QUERN_INLINE int32_t matmul(const quern_record *record, int32_t part, int32_t parts, const int rounded) {
     float *out = record->pointers[0];
     const void *a = record->pointers[1];
@@ -62,6 +139,9 @@ QUERN_INLINE int32_t matmul(const quern_record *record, int32_t part, int32_t pa
     const int few = m <= QUERN_FEW_ROWS && !(a_transposed && b_transposed);
     const int unpacked =
         m <= UNPACKED_ROWS && b_transposed && !a_transposed && !rounded && quern_rows_fit(m, k);
+    if (few && !b_transposed && !a_stored && k >= LEAST_SLICED_DEPTH && n <= MOST_SLICED_COLUMNS) {
+        return sliced(record, part, parts, accumulate);
+    }
     if ((few || unpacked) && !a_stored) {
         if (quern_cancelled(record)) return QUERN_CANCELLED;
         quern_range columns = quern_share(n, QUERN_TILE_COLUMNS, part, parts);

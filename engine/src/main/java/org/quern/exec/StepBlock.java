@@ -61,6 +61,9 @@ public final class StepBlock {
   /** {@code int64_t accumulate}. */
   public static final long ACCUMULATE = 72;
 
+  /** {@code int32_t arrived[QUERN_SHARED_COLUMNS]}. */
+  public static final long ARRIVED = 80;
+
   private static final VarHandle INT = JAVA_INT.varHandle();
 
   private final MemorySegment block;
@@ -158,6 +161,9 @@ public final class StepBlock {
     block.set(JAVA_INT, STATUS, Status.OK);
     block.set(JAVA_INT, NONFINITE, 0);
     block.set(JAVA_LONG, FAILED_RECORD, 0);
+    for (long counters = ARRIVED; counters < BYTES; counters += Long.BYTES) {
+      block.set(JAVA_LONG, counters, 0);
+    }
   }
 
   void clearCancel() {

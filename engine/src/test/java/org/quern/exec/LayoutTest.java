@@ -121,6 +121,7 @@ class LayoutTest {
         new Field("nonfinite", StepBlock.NONFINITE),
         new Field("status", StepBlock.STATUS),
         new Field("failed_record", StepBlock.FAILED_RECORD),
-        new Field("accumulate", StepBlock.ACCUMULATE));
+        new Field("accumulate", StepBlock.ACCUMULATE),
+        new Field("arrived", StepBlock.ARRIVED));
   }
 }

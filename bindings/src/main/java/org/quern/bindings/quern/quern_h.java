@@ -500,7 +500,7 @@ public final class quern_h {
 
   /** {@code QUERN_ABI_VERSION}. */
   public static int QUERN_ABI_VERSION() {
-    return 8;
+    return 9;
   }
 
   /** A label that counts for nothing. */

@@ -35,7 +35,7 @@ import java.util.function.Consumer;
  *     int32_t status;
  *     int64_t failed_record;
  *     int64_t accumulate;
- *     int64_t reserved[6];
+ *     int32_t arrived[12];
  * }
  * }
  */
@@ -57,7 +57,7 @@ public final class quern_step {
               quern_h.C_INT.withName("status"),
               quern_h.C_LONG_LONG.withName("failed_record"),
               quern_h.C_LONG_LONG.withName("accumulate"),
-              MemoryLayout.sequenceLayout(6, quern_h.C_LONG_LONG).withName("reserved"))
+              MemoryLayout.sequenceLayout(12, quern_h.C_INT).withName("arrived"))
           .withName("quern_step");
 
   private quern_step() {}
@@ -436,45 +436,44 @@ public final class quern_step {
     struct.set(accumulate$LAYOUT, accumulate$OFFSET, fieldValue);
   }
 
-  private static final SequenceLayout reserved$LAYOUT =
-      (SequenceLayout) $LAYOUT.select(groupElement("reserved"));
-  private static final long reserved$OFFSET = $LAYOUT.byteOffset(groupElement("reserved"));
-  private static final VarHandle reserved$ELEM_HANDLE =
-      reserved$LAYOUT.varHandle(sequenceElement());
+  private static final SequenceLayout arrived$LAYOUT =
+      (SequenceLayout) $LAYOUT.select(groupElement("arrived"));
+  private static final long arrived$OFFSET = $LAYOUT.byteOffset(groupElement("arrived"));
+  private static final VarHandle arrived$ELEM_HANDLE = arrived$LAYOUT.varHandle(sequenceElement());
 
-  /** Layout of {@code int64_t reserved[6]}. */
-  public static SequenceLayout reserved$layout() {
-    return reserved$LAYOUT;
+  /** Layout of {@code int32_t arrived[12]}. */
+  public static SequenceLayout arrived$layout() {
+    return arrived$LAYOUT;
   }
 
-  /** Offset of {@code int64_t reserved[6]} in bytes. */
-  public static long reserved$offset() {
-    return reserved$OFFSET;
+  /** Offset of {@code int32_t arrived[12]} in bytes. */
+  public static long arrived$offset() {
+    return arrived$OFFSET;
   }
 
-  /** The part that holds {@code int64_t reserved[6]}. */
-  public static MemorySegment reserved(MemorySegment struct) {
-    return struct.asSlice(reserved$OFFSET, reserved$LAYOUT.byteSize());
+  /** The part that holds {@code int32_t arrived[12]}. */
+  public static MemorySegment arrived(MemorySegment struct) {
+    return struct.asSlice(arrived$OFFSET, arrived$LAYOUT.byteSize());
   }
 
-  /** Copies into {@code int64_t reserved[6]}. */
-  public static void reserved(MemorySegment struct, MemorySegment fieldValue) {
-    MemorySegment.copy(fieldValue, 0L, struct, reserved$OFFSET, reserved$LAYOUT.byteSize());
+  /** Copies into {@code int32_t arrived[12]}. */
+  public static void arrived(MemorySegment struct, MemorySegment fieldValue) {
+    MemorySegment.copy(fieldValue, 0L, struct, arrived$OFFSET, arrived$LAYOUT.byteSize());
   }
 
-  /** Dimensions of {@code int64_t reserved[6]}. */
-  public static long[] reserved$dimensions() {
-    return new long[] {6};
+  /** Dimensions of {@code int32_t arrived[12]}. */
+  public static long[] arrived$dimensions() {
+    return new long[] {12};
   }
 
-  /** Gets an element of {@code int64_t reserved[6]}. */
-  public static long reserved(MemorySegment struct, long index0) {
-    return (long) reserved$ELEM_HANDLE.get(struct, reserved$OFFSET, index0);
+  /** Gets an element of {@code int32_t arrived[12]}. */
+  public static int arrived(MemorySegment struct, long index0) {
+    return (int) arrived$ELEM_HANDLE.get(struct, arrived$OFFSET, index0);
   }
 
-  /** Sets an element of {@code int64_t reserved[6]}. */
-  public static void reserved(MemorySegment struct, long index0, long fieldValue) {
-    reserved$ELEM_HANDLE.set(struct, reserved$OFFSET, index0, fieldValue);
+  /** Sets an element of {@code int32_t arrived[12]}. */
+  public static void arrived(MemorySegment struct, long index0, int fieldValue) {
+    arrived$ELEM_HANDLE.set(struct, arrived$OFFSET, index0, fieldValue);
   }
 
   /** The struct at an index of an array of them. */
