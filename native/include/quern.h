@@ -291,7 +291,7 @@ QUERN_API const char *quern_error_message(void);
  *   p3 bias [N] or null
  *   i0 M  i1 N  i2 K  i3 stride of a  i4 stride of b  i5 stride of out  i6 quern_matmul_flag
  *   K = 0 gives the bias, or zero.                   split by tiles of out
- *   Up to 8 rows by b [K,N] with a barrier after it: workers share columns, each with rows of b of its own, and
+ *   Up to 16 rows by b [K,N] with a barrier after it: workers may share columns, each with rows of b of its own, and
  *   whoever is last of step->arrived adds up what they left in each other's scratch memory.
  * matmul_bf16              as matmul_f32, of a and b rounded to BF16 (nearest, ties to even) and
  *   summed up as floats. Denormals may count as zero, and sums are rounded to the nearest, ties to

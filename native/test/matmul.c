@@ -252,6 +252,10 @@ static void check_kernel(int32_t kernel) {
             check_case(&(matmul_case){1, 35, 256, flags, bias, 1, kernel});
             check_case(&(matmul_case){2, 35, 255, flags, bias, 0, kernel});
             check_case(&(matmul_case){8, 97, 301, flags, bias, 3, kernel});
+            check_case(&(matmul_case){9, 35, 256, flags, bias, 0, kernel});
+            check_case(&(matmul_case){16, 83, 271, flags, bias, 3, kernel});
+            check_case(&(matmul_case){17, 35, 256, flags, bias, 0, kernel});
+            check_case(&(matmul_case){24, 35, 256, flags, bias, 0, kernel});
             check_case(&(matmul_case){3, 4133, 257, flags, bias, 0, kernel});
             /* Beyond one block of each dimension. */
             check_case(&(matmul_case){181, 37, 523, flags, bias, 3, kernel});
@@ -285,6 +289,10 @@ int main(void) {
         check_company(12289, 256, flags);
         check_company(12288, 256, flags);
     }
+    /* Wider than slices of so many rows have room for. */
+    check_case(&(matmul_case){16, 6144, 256, 0, 1, 0, QUERN_KERNEL_matmul_f32});
+    check_case(&(matmul_case){16, 6145, 256, 0, 1, 0, QUERN_KERNEL_matmul_f32});
+    check_case(&(matmul_case){8, 12289, 256, QUERN_STORED_BF16, 0, 0, QUERN_KERNEL_matmul_f32});
     /* Deeper than so many rows have room for in scratch memory. */
     static const int64_t deep[] = {1, 2, 3, 8, 13};
     for (int i = 0; i < 5; i++) {

@@ -194,31 +194,129 @@ QUERN_INLINE void transposed_rows(float *out, int64_t out_stride, const float *a
     }
 }
 
+/* Between the sums of two rows: such that they are not all in one set of the first-level cache. */
+#define SUM_STRIDE (QUERN_FEW_ROWS_SUMS / QUERN_UNPACKED_ROWS)
 
-/* sum[i][0..columns) += a(i, k..k + steps) b[k..k + steps] for all rows; sums are `panel` apart. */
-QUERN_INLINE void add_rows(float *sum, int64_t panel, const float *a, int64_t a_row, int64_t a_step,
-                           const void *b, const int stored, int64_t b_stride, int64_t rows,
-                           int64_t columns, const int steps) {
+#define MOST_GROUPS ((QUERN_UNPACKED_ROWS + MOST_ROWS - 1) / MOST_ROWS)
+
+/* Vectors of a row of b that are multiplied together by all rows of a group: a line of the cache, of floats with AVX2. */
+#define TOGETHER 2
+
+/* sum[i] += factors[s][i] b[s] for so many rows, steps and vectors; of the last vector, the first n elements. */
+QUERN_INLINE void add_vectors(float *sum, const float *factors, const void *b, const int stored, int64_t b_stride,
+                              int64_t n, const int rows, const int vectors, const int steps) {
+    vfloat x[MOST_ROWS][TOGETHER];
+#pragma GCC unroll 6
+    for (int i = 0; i < rows; i++) {
+#pragma GCC unroll 2
+        for (int v = 0; v < vectors; v++) x[i][v] = v_load(sum + i * SUM_STRIDE + v * QUERN_LANES);
+    }
+#pragma GCC unroll 8
+    for (int s = 0; s < steps; s++) {
+        vfloat y[TOGETHER];
+#pragma GCC unroll 2
+        for (int v = 0; v < vectors; v++) {
+            const int64_t at = s * b_stride + v * QUERN_LANES;
+            y[v] = n < QUERN_LANES ? operand_load_first(b, at, n, stored) : operand_load(b, at, stored);
+        }
+#pragma GCC unroll 6
+        for (int i = 0; i < rows; i++) {
+            const vfloat factor = v_splat(factors[s * MOST_ROWS + i]);
+#pragma GCC unroll 2
+            for (int v = 0; v < vectors; v++) x[i][v] = v_fma(factor, y[v], x[i][v]);
+        }
+    }
+#pragma GCC unroll 6
+    for (int i = 0; i < rows; i++) {
+#pragma GCC unroll 2
+        for (int v = 0; v < vectors; v++) v_store(sum + i * SUM_STRIDE + v * QUERN_LANES, x[i][v]);
+    }
+}
+
+#define ADD_VECTORS(rows)                                                                                    \
+    case rows:                                                                                               \
+        add_vectors(sum, factors, b, stored, b_stride, n, rows, vectors, steps);                       \
+        break;
+
+QUERN_INLINE void add_group(float *sum, const float *factors, const void *b, const int stored,
+                            int64_t b_stride, int64_t n, int64_t rows, const int vectors, const int steps) {
+    switch (rows) {
+        ADD_VECTORS(1)
+        ADD_VECTORS(2)
+        ADD_VECTORS(3)
+        ADD_VECTORS(4)
+        ADD_VECTORS(5)
+        ADD_VECTORS(6)
+        default:
+            break;
+    }
+}
+
+/* Rows that are multiplied together, of so many: as even as can be. */
+QUERN_INLINE int64_t group_of(int64_t rows) {
+    const int64_t groups = (rows + MOST_ROWS - 1) / MOST_ROWS;
+    return (rows + groups - 1) / groups;
+}
+
+/* All rows, a group after the other, so that b is read from memory once for all. */
+QUERN_INLINE void add_groups(float *sum, const float *factors, const void *b, const int stored,
+                             int64_t b_stride, int64_t n, int64_t rows, const int vectors, const int steps) {
+    const int64_t group = group_of(rows);
+    for (int64_t i = 0; i < rows; i += group) {
+        add_group(sum + i * SUM_STRIDE, factors, b, stored, b_stride, n, quern_min(rows - i, group), vectors, steps);
+        factors += QUERN_FEW_ROWS_STEPS * MOST_ROWS;
+    }
+}
+
+/* factors[group][s][i] = a(i, s), all of a group at fixed places. */
+QUERN_INLINE void take_factors(float *factors, const float *a, int64_t a_row, int64_t a_step, int64_t rows,
+                               const int steps) {
+    const int64_t group = group_of(rows);
     for (int64_t i = 0; i < rows; i++) {
-        float *to = sum + i * panel;
-        vfloat factor[QUERN_FEW_ROWS_STEPS];
+        float *to = factors + i / group * QUERN_FEW_ROWS_STEPS * MOST_ROWS + i % group;
+        for (int s = 0; s < steps; s++) to[s * MOST_ROWS] = a[i * a_row + s * a_step];
+    }
+}
+
+/* One row: its factors stay in registers. */
+QUERN_INLINE void add_row(float *sum, const float *a, int64_t a_step, const void *b, const int stored,
+                          int64_t b_stride, int64_t columns, const int steps) {
+    vfloat factor[QUERN_FEW_ROWS_STEPS];
 #pragma GCC unroll 8
-        for (int s = 0; s < steps; s++) factor[s] = v_splat(a[i * a_row + s * a_step]);
-        int64_t j = 0;
-        for (; j + QUERN_LANES <= columns; j += QUERN_LANES) {
-            vfloat x = v_load(to + j);
+    for (int s = 0; s < steps; s++) factor[s] = v_splat(a[s * a_step]);
+    int64_t j = 0;
+    for (; j + QUERN_LANES <= columns; j += QUERN_LANES) {
+        vfloat x = v_load(sum + j);
 #pragma GCC unroll 8
-            for (int s = 0; s < steps; s++) x = v_fma(factor[s], operand_load(b, s * b_stride + j, stored), x);
-            v_store(to + j, x);
+        for (int s = 0; s < steps; s++) x = v_fma(factor[s], operand_load(b, s * b_stride + j, stored), x);
+        v_store(sum + j, x);
+    }
+    if (j < columns) {
+        vfloat x = v_load(sum + j);
+#pragma GCC unroll 8
+        for (int s = 0; s < steps; s++) {
+            x = v_fma(factor[s], operand_load_first(b, s * b_stride + j, columns - j, stored), x);
         }
-        if (j < columns) {
-            vfloat x = v_load(to + j);
-#pragma GCC unroll 8
-            for (int s = 0; s < steps; s++) {
-                x = v_fma(factor[s], operand_load_first(b, s * b_stride + j, columns - j, stored), x);
-            }
-            v_store(to + j, x);
-        }
+        v_store(sum + j, x);
+    }
+}
+
+/* sum[i][0..columns) += a(i, 0..steps) b[0..steps] for all rows. */
+QUERN_INLINE void add_rows(float *sum, const float *a, int64_t a_row, int64_t a_step, const void *b,
+                           const int stored, int64_t b_stride, int64_t rows, int64_t columns, const int steps) {
+    if (rows == 1) {
+        add_row(sum, a, a_step, b, stored, b_stride, columns, steps);
+        return;
+    }
+    float factors[MOST_GROUPS * QUERN_FEW_ROWS_STEPS * MOST_ROWS];
+    take_factors(factors, a, a_row, a_step, rows, steps);
+    int64_t j = 0;
+    for (; j + TOGETHER * QUERN_LANES <= columns; j += TOGETHER * QUERN_LANES) {
+        add_groups(sum + j, factors, operand_at(b, j, stored), stored, b_stride, QUERN_LANES, rows, TOGETHER,
+                   steps);
+    }
+    for (; j < columns; j += QUERN_LANES) {
+        add_groups(sum + j, factors, operand_at(b, j, stored), stored, b_stride, columns - j, rows, 1, steps);
     }
 }
 
@@ -226,23 +324,22 @@ QUERN_INLINE void plain_rows(float *out, int64_t out_stride, const float *a, int
                              int64_t a_step, const void *b, const int stored, int64_t b_stride,
                              const float *bias, int add, int64_t rows, int64_t columns,
                              int64_t depth, float *sum) {
-    /* Whole vectors, so that the last one of a row does not reach into the next row. */
-    const int64_t panel = QUERN_FEW_ROWS_SUMS / rows / QUERN_LANES * QUERN_LANES;
-    for (int64_t first = 0; first < columns; first += panel) {
-        const int64_t count = quern_min(columns - first, panel);
-        memset(sum, 0, (size_t)(rows * panel) * sizeof(float));
+    for (int64_t first = 0; first < columns; first += QUERN_FEW_ROWS_PANEL) {
+        const int64_t count = quern_min(columns - first, QUERN_FEW_ROWS_PANEL);
+        const int64_t whole = (count + QUERN_LANES - 1) / QUERN_LANES * QUERN_LANES;
+        for (int64_t i = 0; i < rows; i++) memset(sum + i * SUM_STRIDE, 0, (size_t)whole * sizeof(float));
         int64_t k = 0;
         for (; k + QUERN_FEW_ROWS_STEPS <= depth; k += QUERN_FEW_ROWS_STEPS) {
-            add_rows(sum, panel, a + k * a_step, a_row, a_step, operand_at(b, k * b_stride + first, stored),
+            add_rows(sum, a + k * a_step, a_row, a_step, operand_at(b, k * b_stride + first, stored),
                      stored, b_stride, rows, count, QUERN_FEW_ROWS_STEPS);
         }
         for (; k < depth; k++) {
-            add_rows(sum, panel, a + k * a_step, a_row, a_step, operand_at(b, k * b_stride + first, stored),
+            add_rows(sum, a + k * a_step, a_row, a_step, operand_at(b, k * b_stride + first, stored),
                      stored, b_stride, rows, count, 1);
         }
         for (int64_t i = 0; i < rows; i++) {
             for (int64_t j = 0; j < count; j++) {
-                put(out + i * out_stride, sum[i * panel + j], bias, first + j, add);
+                put(out + i * out_stride, sum[i * SUM_STRIDE + j], bias, first + j, add);
             }
         }
     }

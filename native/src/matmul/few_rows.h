@@ -5,11 +5,17 @@
 #include "kernel.h"
 #include "simd/simd.h"
 
-/* Most rows that these take, whichever way round b is stored. */
+/* Up to so many rows reading b takes longer than multiplying by it. */
 #define QUERN_FEW_ROWS 8
 
-/* Floats of scratch memory where b is not transposed: sums that stay in the first-level cache, of few rows more columns. */
-#define QUERN_FEW_ROWS_SUMS 4096
+/* Most rows that these take: of more, packing b takes less time than it saves. */
+#define QUERN_UNPACKED_ROWS 24
+
+/* Columns of a b that is not transposed that are summed in one pass over it: few rows of sums in the second-level cache. */
+#define QUERN_FEW_ROWS_PANEL 4096
+
+/* Floats of scratch memory that takes. */
+#define QUERN_FEW_ROWS_SUMS (QUERN_UNPACKED_ROWS * (QUERN_FEW_ROWS_PANEL + 16))
 
 /* Rows of such a b that are added in one pass over the sums. */
 #define QUERN_FEW_ROWS_STEPS 8
@@ -22,8 +28,8 @@ QUERN_INLINE int quern_rows_fit(int64_t rows, int64_t depth) {
 }
 
 /*
- * out [rows, columns] = a b + bias, or += if `add`; rows <= QUERN_FEW_ROWS, or quern_rows_fit and b is
- * transposed. a(i, k) stands at a[i * a_row + k * a_step], and a_step is 1 if b is transposed. b is made of
+ * out [rows, columns] = a b + bias, or += if `add`; rows <= QUERN_UNPACKED_ROWS, and if b is transposed and they
+ * are more than QUERN_FEW_ROWS, quern_rows_fit. a(i, k) stands at a[i * a_row + k * a_step], and a_step is 1 if b is transposed. b is made of
  * floats, or of BF16 if `stored`. work: QUERN_WORK_BYTES, or QUERN_FEW_ROWS_SUMS floats where b is not transposed.
  */
 void quern_few_rows(float *out, int64_t out_stride, const float *a, int64_t a_row, int64_t a_step,

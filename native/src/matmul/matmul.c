@@ -18,12 +18,6 @@
 #define BLOCK_ROWS (QUERN_TILE_ROWS * (168 / QUERN_TILE_ROWS))
 #define BLOCK_COLUMNS 1536
 
-/*
- * Rows up to which a transposed b is not packed, since that would take as long as it gains: of floats and of BF16
- * alike, so that both have the same bits.
- */
-#define UNPACKED_ROWS 24
-
 /* Steps of an element that take as long as packing one. */
 #define STEPS_PACKED 16
 
@@ -42,9 +36,11 @@ static int64_t whole(int64_t count) {
  */
 #define SLICES 4
 #define LEAST_SLICED_DEPTH 256
+#define MOST_SLICED_ROWS 16
 #define MOST_SLICED_COLUMNS 12288
+#define MOST_SLICED_SIZE (QUERN_FEW_ROWS * MOST_SLICED_COLUMNS)
 
-_Static_assert((QUERN_FEW_ROWS_SUMS + SLICES * QUERN_FEW_ROWS * MOST_SLICED_COLUMNS) * 4 <= QUERN_WORK_BYTES,
+_Static_assert((QUERN_FEW_ROWS_SUMS + SLICES * MOST_SLICED_SIZE) * 4 <= QUERN_WORK_BYTES,
                "slices fit into a worker's scratch memory");
 
 /* How many workers share columns. They read each other's scratch memory, so no next record may begin before. */
@@ -136,13 +132,12 @@ QUERN_INLINE int32_t matmul(const quern_record *record, int32_t part, int32_t pa
     float *work = quern_work(record, part);
 
     /* Which way is taken depends on the whole product, never on this worker's share of it. */
-    const int few = m <= QUERN_FEW_ROWS && !(a_transposed && b_transposed);
-    const int unpacked =
-        m <= UNPACKED_ROWS && b_transposed && !a_transposed && !rounded && quern_rows_fit(m, k);
-    if (few && !b_transposed && !a_stored && k >= LEAST_SLICED_DEPTH && n <= MOST_SLICED_COLUMNS) {
+    const int64_t most = rounded ? QUERN_FEW_ROWS : b_transposed ? QUERN_UNPACKED_ROWS : MOST_SLICED_ROWS;
+    const int unpacked = m <= most && !(a_transposed && b_transposed) && !a_stored;
+    if (unpacked && !b_transposed && k >= LEAST_SLICED_DEPTH && n <= MOST_SLICED_COLUMNS && m * n <= MOST_SLICED_SIZE) {
         return sliced(record, part, parts, accumulate);
     }
-    if ((few || unpacked) && !a_stored) {
+    if (unpacked && (m <= QUERN_FEW_ROWS || (b_transposed && quern_rows_fit(m, k)))) {
         if (quern_cancelled(record)) return QUERN_CANCELLED;
         quern_range columns = quern_share(n, QUERN_TILE_COLUMNS, part, parts);
         if (columns.first < columns.last) {
