@@ -216,6 +216,38 @@ static void check_company(int64_t n, int64_t k, int64_t flags) {
     check_free(0);
 }
 
+/* More than a few rows in BF16: the same bits, whether operands are rounded as they are read or were before. */
+static void check_kept(int64_t m, int64_t n, int64_t k, int64_t flags) {
+    float *a = check_random(m * k, 1), *b = check_random(n * k, 1);
+    float *out = check_floats(m * n), *expected = check_floats(m * n);
+    const int64_t b_stride = flags & QUERN_TRANSPOSE_B ? k : n;
+    quern_record record = {.pointers = {expected, a, b}, .integers = {m, n, k, k, b_stride, n, flags}};
+    for (int tier = 0; tier < QUERN_TIERS; tier++) {
+        if (!check_has_tier(tier)) continue;
+        record.pointers[0] = expected;
+        record.pointers[1] = a;
+        record.pointers[2] = b;
+        record.integers[6] = flags;
+        check_run(QUERN_KERNEL_matmul_bf16, tier, &record, 2);
+        record.pointers[0] = out;
+        for (int kept = 1; kept < 4; kept++) {
+            float *left = check_floats(m * k), *right = check_floats(n * k);
+            memcpy(left, a, (size_t)(m * k) * sizeof *a);
+            memcpy(right, b, (size_t)(n * k) * sizeof *b);
+            if (kept & 1) record.pointers[1] = stored_as_bf16(left, m * k);
+            if (kept & 2) record.pointers[2] = stored_as_bf16(right, n * k);
+            record.integers[6] = flags | (kept & 1 ? QUERN_STORED_A_BF16 : 0) | (kept & 2 ? QUERN_STORED_BF16 : 0);
+            check_run(QUERN_KERNEL_matmul_bf16, tier, &record, 3);
+            CHECK(memcmp(out, expected, (size_t)(m * n) * sizeof *out) == 0, "%s m %ld n %ld k %ld flags %ld kept %d",
+                  check_tier_names[tier], (long)m, (long)n, (long)k, (long)flags, kept);
+            record.pointers[1] = a;
+            record.pointers[2] = b;
+            check_free(4);
+        }
+    }
+    check_free(0);
+}
+
 static void check_cancel(int32_t kernel) {
     float *x = check_random(64 * 64, 1), *out = check_floats(64 * 64);
     quern_step step = {.cancel = 1};
@@ -288,6 +320,11 @@ int main(void) {
         check_company(13, 581, flags);
         check_company(12289, 256, flags);
         check_company(12288, 256, flags);
+    }
+    for (int64_t m = 9; m <= 25; m++) {
+        check_kept(m, 37, 45, QUERN_TRANSPOSE_B);
+        check_kept(m, 35, 301, QUERN_TRANSPOSE_B);
+        check_kept(m, 35, 301, 0);
     }
     /* Wider than slices of so many rows have room for. */
     check_case(&(matmul_case){16, 6144, 256, 0, 1, 0, QUERN_KERNEL_matmul_f32});

@@ -54,22 +54,21 @@ QUERN_INLINE void add_products(vfloat sum[MOST_ROWS][MOST_COLUMNS], const left *
 }
 
 /*
- * Dot products of `rows` rows of a with `count` columns of op(b), which stand `apart` rows of b from each
- * other. Each sum runs over k in steps of QUERN_LANES in one accumulator, so it does not depend on the
+
+ * Dot products of `rows` rows of a with `count` columns of op(b), the first of which stands at b and is column j of
+ * out; each other is `next` elements further, and `apart` columns. Each sum runs over k in steps of QUERN_LANES in one accumulator, so it does not depend on the
  * company it is computed in. first: whether nothing has read these columns yet.
  */
 QUERN_INLINE void dots(float *out, int64_t out_stride, left a, const void *b, const int stored,
-                       int64_t b_stride, const float *bias, int64_t j, int64_t apart, int add, const int rows,
+                       int64_t next, const float *bias, int64_t j, int64_t apart, int add, const int rows,
                        const int count, int first, int64_t depth) {
-    const int line = 64 / (stored ? 2 : 4);
+    const int line = 64 / (stored == 1 ? 2 : 4);
     vfloat sum[MOST_ROWS][MOST_COLUMNS];
 #pragma GCC unroll 6
     for (int i = 0; i < rows; i++) {
 #pragma GCC unroll 6
         for (int n = 0; n < count; n++) sum[i][n] = v_zero();
     }
-    b = operand_at(b, j * b_stride, stored);
-    const int64_t next = apart * b_stride;
     int64_t k = 0;
     for (; k + line <= depth; k += line) {
         if (first) {
@@ -106,11 +105,11 @@ QUERN_INLINE void streams(float *out, int64_t out_stride, const float *a, int64_
     const left rows_of_a = {a, a_row, 1};
     const int64_t apart = columns / STREAM_COLUMNS;
     for (int64_t j = 0; j < apart; j++) {
-        dots(out, out_stride, rows_of_a, b, stored, b_stride, bias, j, apart, add, rows, STREAM_COLUMNS, 1,
-             depth);
+        dots(out, out_stride, rows_of_a, operand_at(b, j * b_stride, stored), stored, apart * b_stride, bias, j, apart,
+             add, rows, STREAM_COLUMNS, 1, depth);
     }
     for (int64_t j = apart * STREAM_COLUMNS; j < columns; j++) {
-        dots(out, out_stride, rows_of_a, b, stored, b_stride, bias, j, 0, add, rows, 1, 1, depth);
+        dots(out, out_stride, rows_of_a, operand_at(b, j * b_stride, stored), stored, 0, bias, j, 0, add, rows, 1, 1, depth);
     }
 }
 
@@ -118,11 +117,12 @@ QUERN_INLINE void streams(float *out, int64_t out_stride, const float *a, int64_
  * Packs a group of rows, a vector of each in turn, so that it is one stream: rows that are apart by powers
  * of two throw each other out of the cache. The last vectors are filled up with zeros. Returns its end.
  */
-static float *pack_group(float *packed, const float *a, int64_t a_row, int64_t rows, int64_t depth) {
+static float *pack_group(float *packed, const void *a, int a_stored, int64_t a_row, int64_t rows, int64_t depth) {
     for (int64_t k = 0; k < depth; k += QUERN_LANES) {
         for (int64_t i = 0; i < rows; i++) {
-            const float *from = a + i * a_row + k;
-            v_store(packed, depth - k >= QUERN_LANES ? v_load(from) : v_load_first(from, depth - k));
+            const int64_t at = i * a_row + k;
+            v_store(packed, depth - k >= QUERN_LANES ? operand_load(a, at, a_stored)
+                                                     : operand_load_first(a, at, depth - k, a_stored));
             packed += QUERN_LANES;
         }
     }
@@ -131,12 +131,12 @@ static float *pack_group(float *packed, const float *a, int64_t a_row, int64_t r
 
 #define GROUP_DOTS(rows, count)                                                                              \
     case rows:                                                                                               \
-        dots(out, out_stride, group, b, stored, b_stride, bias, j, apart, add, rows, count, first, depth); \
+        dots(out, out_stride, group, b, stored, next, bias, j, apart, add, rows, count, first, depth); \
         break;
 
 /* dots of a packed group of rows. */
 QUERN_INLINE void group_dots(float *out, int64_t out_stride, const float *packed, const void *b,
-                             const int stored, int64_t b_stride, const float *bias, int64_t j, int64_t apart,
+                             const int stored, int64_t next, const float *bias, int64_t j, int64_t apart,
                              int add, int64_t rows, int first, int64_t depth) {
     const left group = {packed, QUERN_LANES, rows};
     switch (rows) {
@@ -151,39 +151,81 @@ QUERN_INLINE void group_dots(float *out, int64_t out_stride, const float *packed
     }
 }
 
-/* From three rows on, where arithmetic takes as long as reading. */
-QUERN_INLINE void groups(float *out, int64_t out_stride, const float *a, int64_t a_row, const void *b,
-                         const int stored, int64_t b_stride, const float *bias, int add, int64_t rows,
-                         int64_t columns, int64_t depth, float *packed) {
-    const int tall = rows > GROUP_ROWS && rows <= TALL_ROWS;
-    const int64_t group = tall ? TALL_ROWS : GROUP_ROWS, count = tall ? TALL_COLUMNS : GROUP_COLUMNS;
-    const int64_t padded = (depth + QUERN_LANES - 1) / QUERN_LANES * QUERN_LANES;
-    float *end = packed;
-    for (int64_t i = 0; i < rows; i += group) {
-        end = pack_group(end, a + i * a_row, a_row, quern_min(rows - i, group), depth);
+/* How rows of a are packed: in groups of so many, each of which takes so many columns of b together. */
+typedef struct grouping {
+    const float *packed;
+    int64_t padded;
+    int64_t rows;
+    int64_t group;
+    int64_t count;
+} grouping;
+
+/* All groups by their columns of b, as dots says. */
+QUERN_INLINE void column_dots(float *out, int64_t out_stride, const grouping *a, const void *b, const int stored,
+                              int64_t next, const float *bias, int64_t j, int64_t apart, int add, int64_t depth) {
+    for (int64_t i = 0; i < a->rows; i += a->group) {
+        group_dots(out + i * out_stride, out_stride, a->packed + i * a->padded, b, stored, next, bias, j, apart, add,
+                   quern_min(a->rows - i, a->group), i == 0, depth);
     }
-    const int64_t apart = columns / count;
-    for (int64_t j = 0; j < apart; j++) {
-        for (int64_t i = 0; i < rows; i += group) {
-            group_dots(out + i * out_stride, out_stride, packed + i * padded, b, stored, b_stride, bias, j,
-                       apart, add, quern_min(rows - i, group), i == 0, depth);
-        }
+}
+
+/* All rows by a single column. */
+QUERN_INLINE void single_dots(float *out, int64_t out_stride, const grouping *a, const void *b, const int stored,
+                              const float *bias, int64_t j, int add, int64_t depth) {
+    for (int64_t i = 0; i < a->rows; i++) {
+        const int64_t first = i / a->group * a->group, together = quern_min(a->rows - first, a->group);
+        const left row = {a->packed + first * a->padded + (i - first) * QUERN_LANES, 0, together};
+        dots(out + i * out_stride, 0, row, b, stored, 0, bias, j, 0, add, 1, 1, i == 0, depth);
     }
-    for (int64_t j = apart * count; j < columns; j++) {
-        for (int64_t i = 0; i < rows; i++) {
-            dots(out + i * out_stride, 0, (left){a + i * a_row, 0, 1}, b, stored, b_stride, bias, j, 0, add, 1, 1,
-                 i == 0, depth);
+}
+
+/* Rounds columns of b that stand `next` apart, so that it is done once for all rows. */
+static void round_columns(float *rounded, int64_t padded, const void *b, int64_t next, int64_t count, int64_t depth) {
+    for (int64_t n = 0; n < count; n++) {
+        for (int64_t k = 0; k < depth; k += QUERN_LANES) {
+            const int64_t at = n * next + k;
+            v_store(rounded + n * padded + k,
+                    depth - k >= QUERN_LANES ? operand_load(b, at, QUERN_ROUNDED_FLOATS)
+                                             : operand_load_first(b, at, depth - k, QUERN_ROUNDED_FLOATS));
         }
     }
 }
 
-QUERN_INLINE void transposed_rows(float *out, int64_t out_stride, const float *a, int64_t a_row,
+/* From three rows on, where arithmetic takes as long as reading. */
+QUERN_INLINE void groups(float *out, int64_t out_stride, const void *a, int a_stored, int64_t a_row, const void *b,
+                         const int stored, int64_t b_stride, const float *bias, int add, int64_t rows,
+                         int64_t columns, int64_t depth, float *work) {
+    const int tall = rows > GROUP_ROWS && rows <= TALL_ROWS;
+    const int64_t group = tall ? TALL_ROWS : GROUP_ROWS, count = tall ? TALL_COLUMNS : GROUP_COLUMNS;
+    const int64_t padded = (depth + QUERN_LANES - 1) / QUERN_LANES * QUERN_LANES;
+    float *end = work;
+    for (int64_t i = 0; i < rows; i += group) {
+        end = pack_group(end, operand_at(a, i * a_row, a_stored), a_stored, a_row, quern_min(rows - i, group), depth);
+    }
+    const grouping packed = {work, padded, rows, group, count};
+    const int64_t apart = columns / count;
+    for (int64_t j = 0; j < apart; j++) {
+        const void *first = operand_at(b, j * b_stride, stored);
+        if (stored == QUERN_ROUNDED_FLOATS) {
+            round_columns(end, padded, first, apart * b_stride, count, depth);
+            column_dots(out, out_stride, &packed, end, 0, padded, bias, j, apart, add, depth);
+        } else {
+            column_dots(out, out_stride, &packed, first, stored, apart * b_stride, bias, j, apart, add, depth);
+        }
+    }
+    for (int64_t j = apart * count; j < columns; j++) {
+        single_dots(out, out_stride, &packed, operand_at(b, j * b_stride, stored), stored, bias, j, add, depth);
+    }
+}
+
+QUERN_INLINE void transposed_rows(float *out, int64_t out_stride, const void *left_operand, int a_stored, int64_t a_row,
                                   const void *b, const int stored, int64_t b_stride, const float *bias,
                                   int add, int64_t rows, int64_t columns, int64_t depth, float *work) {
-    if (rows > STREAM_ROWS && quern_rows_fit(rows, depth)) {
-        groups(out, out_stride, a, a_row, b, stored, b_stride, bias, add, rows, columns, depth, work);
+    if (a_stored || (rows > STREAM_ROWS && quern_rows_fit(rows, depth))) {
+        groups(out, out_stride, left_operand, a_stored, a_row, b, stored, b_stride, bias, add, rows, columns, depth, work);
         return;
     }
+    const float *a = left_operand;
     for (; rows >= STREAM_ROWS; rows -= STREAM_ROWS) {
         streams(out, out_stride, a, a_row, b, stored, b_stride, bias, add, STREAM_ROWS, columns, depth);
         out += STREAM_ROWS * out_stride;
@@ -269,21 +311,24 @@ QUERN_INLINE void add_groups(float *sum, const float *factors, const void *b, co
 }
 
 /* factors[group][s][i] = a(i, s), all of a group at fixed places. */
-QUERN_INLINE void take_factors(float *factors, const float *a, int64_t a_row, int64_t a_step, int64_t rows,
-                               const int steps) {
+QUERN_INLINE void take_factors(float *factors, const void *a, int a_stored, int64_t a_row, int64_t a_step,
+                               int64_t rows, const int steps) {
     const int64_t group = group_of(rows);
     for (int64_t i = 0; i < rows; i++) {
         float *to = factors + i / group * QUERN_FEW_ROWS_STEPS * MOST_ROWS + i % group;
-        for (int s = 0; s < steps; s++) to[s * MOST_ROWS] = a[i * a_row + s * a_step];
+        for (int s = 0; s < steps; s++) {
+            const int64_t at = i * a_row + s * a_step;
+            to[s * MOST_ROWS] = a_stored ? operand_element(a, at, a_stored) : ((const float *)a)[at];
+        }
     }
 }
 
 /* One row: its factors stay in registers. */
-QUERN_INLINE void add_row(float *sum, const float *a, int64_t a_step, const void *b, const int stored,
+QUERN_INLINE void add_row(float *sum, const void *a, int a_stored, int64_t a_step, const void *b, const int stored,
                           int64_t b_stride, int64_t columns, const int steps) {
     vfloat factor[QUERN_FEW_ROWS_STEPS];
 #pragma GCC unroll 8
-    for (int s = 0; s < steps; s++) factor[s] = v_splat(a[s * a_step]);
+    for (int s = 0; s < steps; s++) factor[s] = v_splat(operand_element(a, s * a_step, a_stored));
     int64_t j = 0;
     for (; j + QUERN_LANES <= columns; j += QUERN_LANES) {
         vfloat x = v_load(sum + j);
@@ -302,14 +347,14 @@ QUERN_INLINE void add_row(float *sum, const float *a, int64_t a_step, const void
 }
 
 /* sum[i][0..columns) += a(i, 0..steps) b[0..steps] for all rows. */
-QUERN_INLINE void add_rows(float *sum, const float *a, int64_t a_row, int64_t a_step, const void *b,
+QUERN_INLINE void add_rows(float *sum, const void *a, int a_stored, int64_t a_row, int64_t a_step, const void *b,
                            const int stored, int64_t b_stride, int64_t rows, int64_t columns, const int steps) {
     if (rows == 1) {
-        add_row(sum, a, a_step, b, stored, b_stride, columns, steps);
+        add_row(sum, a, a_stored, a_step, b, stored, b_stride, columns, steps);
         return;
     }
     float factors[MOST_GROUPS * QUERN_FEW_ROWS_STEPS * MOST_ROWS];
-    take_factors(factors, a, a_row, a_step, rows, steps);
+    take_factors(factors, a, a_stored, a_row, a_step, rows, steps);
     int64_t j = 0;
     for (; j + TOGETHER * QUERN_LANES <= columns; j += TOGETHER * QUERN_LANES) {
         add_groups(sum + j, factors, operand_at(b, j, stored), stored, b_stride, QUERN_LANES, rows, TOGETHER,
@@ -320,7 +365,7 @@ QUERN_INLINE void add_rows(float *sum, const float *a, int64_t a_row, int64_t a_
     }
 }
 
-QUERN_INLINE void plain_rows(float *out, int64_t out_stride, const float *a, int64_t a_row,
+QUERN_INLINE void plain_rows(float *out, int64_t out_stride, const void *a, int a_stored, int64_t a_row,
                              int64_t a_step, const void *b, const int stored, int64_t b_stride,
                              const float *bias, int add, int64_t rows, int64_t columns,
                              int64_t depth, float *sum) {
@@ -330,11 +375,11 @@ QUERN_INLINE void plain_rows(float *out, int64_t out_stride, const float *a, int
         for (int64_t i = 0; i < rows; i++) memset(sum + i * SUM_STRIDE, 0, (size_t)whole * sizeof(float));
         int64_t k = 0;
         for (; k + QUERN_FEW_ROWS_STEPS <= depth; k += QUERN_FEW_ROWS_STEPS) {
-            add_rows(sum, a + k * a_step, a_row, a_step, operand_at(b, k * b_stride + first, stored),
+            add_rows(sum, operand_at(a, k * a_step, a_stored), a_stored, a_row, a_step, operand_at(b, k * b_stride + first, stored),
                      stored, b_stride, rows, count, QUERN_FEW_ROWS_STEPS);
         }
         for (; k < depth; k++) {
-            add_rows(sum, a + k * a_step, a_row, a_step, operand_at(b, k * b_stride + first, stored),
+            add_rows(sum, operand_at(a, k * a_step, a_stored), a_stored, a_row, a_step, operand_at(b, k * b_stride + first, stored),
                      stored, b_stride, rows, count, 1);
         }
         for (int64_t i = 0; i < rows; i++) {
@@ -345,28 +390,35 @@ QUERN_INLINE void plain_rows(float *out, int64_t out_stride, const float *a, int
     }
 }
 
-QUERN_INLINE void any_rows(float *out, int64_t out_stride, const float *a, int64_t a_row,
-                           int64_t a_step, const void *b, const int stored, int64_t b_stride,
-                           int transposed, const float *bias, int add, int64_t rows, int64_t columns,
-                           int64_t depth, float *work) {
+QUERN_INLINE void any_rows(float *out, int64_t out_stride, const void *a, int a_stored, int64_t a_row, int64_t a_step,
+                           const void *b, const int stored, int64_t b_stride, int transposed, const float *bias,
+                           int add, int64_t rows, int64_t columns, int64_t depth, float *work) {
     if (transposed) {
-        transposed_rows(out, out_stride, a, a_row, b, stored, b_stride, bias, add, rows, columns, depth,
+        transposed_rows(out, out_stride, a, a_stored, a_row, b, stored, b_stride, bias, add, rows, columns, depth,
                         work);
     } else {
-        plain_rows(out, out_stride, a, a_row, a_step, b, stored, b_stride, bias, add, rows, columns,
-                   depth, work);
+        plain_rows(out, out_stride, a, a_stored, a_row, a_step, b, stored, b_stride, bias, add, rows, columns, depth,
+                   work);
     }
 }
 
-void quern_few_rows(float *out, int64_t out_stride, const float *a, int64_t a_row, int64_t a_step,
-                    const void *b, int stored, int64_t b_stride, int transposed, const float *bias,
-                    int add, int64_t rows, int64_t columns, int64_t depth, float *work) {
+#define ANY_ROWS(stored)                                                                                         \
+    any_rows(out, out_stride, a, a_stored, a_row, a_step, b, stored, b_stride, transposed, bias, add, rows, columns, \
+             depth, work)
+
+void quern_few_rows(float *out, int64_t out_stride, const void *a, int a_stored, int64_t a_row, int64_t a_step,
+                    const void *b, int stored, int64_t b_stride, int transposed, const float *bias, int add,
+                    int64_t rows, int64_t columns, int64_t depth, float *work) {
     if (rows == 0) return;
-    if (stored) {
-        any_rows(out, out_stride, a, a_row, a_step, b, 1, b_stride, transposed, bias, add, rows,
-                 columns, depth, work);
-    } else {
-        any_rows(out, out_stride, a, a_row, a_step, b, 0, b_stride, transposed, bias, add, rows,
-                 columns, depth, work);
+    switch (stored) {
+        case 0:
+            ANY_ROWS(0);
+            break;
+        case 1:
+            ANY_ROWS(1);
+            break;
+        default:
+            ANY_ROWS(QUERN_ROUNDED_FLOATS);
+            break;
     }
 }

@@ -22,17 +22,17 @@
 
 #define quern_few_rows QUERN_NAME(few_rows)
 
-/* Whether so many rows of a fit into a worker's scratch memory: then of b transposed they may be more. */
+/* Whether so many rows of a, and some columns of b, fit into a worker's scratch memory: then of b transposed they may be more. */
 QUERN_INLINE int quern_rows_fit(int64_t rows, int64_t depth) {
-    return rows * (depth + QUERN_LANES) <= (int64_t)(QUERN_WORK_BYTES / sizeof(float));
+    return (rows + 6) * (depth + QUERN_LANES) <= (int64_t)(QUERN_WORK_BYTES / sizeof(float));
 }
 
 /*
- * out [rows, columns] = a b + bias, or += if `add`; rows <= QUERN_UNPACKED_ROWS, and if b is transposed and they
- * are more than QUERN_FEW_ROWS, quern_rows_fit. a(i, k) stands at a[i * a_row + k * a_step], and a_step is 1 if b is transposed. b is made of
- * floats, or of BF16 if `stored`. work: QUERN_WORK_BYTES, or QUERN_FEW_ROWS_SUMS floats where b is not transposed.
+ * out [rows, columns] = a b + bias, or += if `add`; rows <= QUERN_UNPACKED_ROWS, and quern_rows_fit if b is
+ * transposed and they are more than QUERN_FEW_ROWS, or a is not read as the floats it is made of. a(i, k) stands at a[i * a_row + k * a_step], and a_step is 1 if b is transposed. Both are made
+ * of floats, of BF16, or of floats to be rounded, as `stored` says (operand.h). work: QUERN_WORK_BYTES, or QUERN_FEW_ROWS_SUMS floats where b is not transposed.
  */
-void quern_few_rows(float *out, int64_t out_stride, const float *a, int64_t a_row, int64_t a_step,
+void quern_few_rows(float *out, int64_t out_stride, const void *a, int a_stored, int64_t a_row, int64_t a_step,
                     const void *b, int stored, int64_t b_stride, int transposed, const float *bias, int add,
                     int64_t rows, int64_t columns, int64_t depth, float *work);
 

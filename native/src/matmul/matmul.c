@@ -77,13 +77,12 @@ static void add_slices(float *out, int64_t out_stride, const float *const slices
 }
 
 /* Few rows by a b [K,N]: of the workers who share columns, the last to be done adds up what all have summed. */
-static int32_t sliced(const quern_record *record, int32_t part, int32_t parts, int accumulate) {
-    const float *a = record->pointers[1];
+static int32_t sliced(const quern_record *record, int32_t part, int32_t parts, int accumulate, int a_stored, int stored) {
+    const void *a = record->pointers[1];
     const float *bias = record->pointers[3];
     const int64_t m = record->integers[0], n = record->integers[1], k = record->integers[2];
     const int64_t a_stride = record->integers[3], b_stride = record->integers[4], out_stride = record->integers[5];
     const int a_transposed = (record->integers[6] & QUERN_TRANSPOSE_A) != 0;
-    const int stored = (record->integers[6] & QUERN_STORED_BF16) != 0;
     const int64_t a_row = a_transposed ? 1 : a_stride, a_step = a_transposed ? a_stride : 1;
     const int32_t sharers = sharers_of(record, parts);
     const int32_t group = part / sharers, each = SLICES / sharers;
@@ -93,8 +92,9 @@ static int32_t sliced(const quern_record *record, int32_t part, int32_t parts, i
     for (int32_t s = part % sharers * each, end = s + each; s < end; s++) {
         if (quern_cancelled(record)) return QUERN_CANCELLED;
         const quern_range steps = quern_share(k, QUERN_FEW_ROWS_STEPS, s, SLICES);
-        quern_few_rows(slice_of(record, group, sharers, s, m * columns), columns, a + steps.first * a_step, a_row,
-                       a_step, operand_at(record->pointers[2], steps.first * b_stride + own.first, stored), stored,
+        quern_few_rows(slice_of(record, group, sharers, s, m * columns), columns,
+                       operand_at(a, steps.first * a_step, a_stored), a_stored, a_row, a_step,
+                       operand_at(record->pointers[2], steps.first * b_stride + own.first, stored), stored,
                        b_stride, 0, NULL, 0, m, columns, steps.last - steps.first, quern_work(record, part));
     }
     if (sharers > 1) {
@@ -131,18 +131,22 @@ QUERN_INLINE int32_t matmul(const quern_record *record, int32_t part, int32_t pa
     const int64_t b_step = b_transposed ? b_stride : 1;
     float *work = quern_work(record, part);
 
-    /* Which way is taken depends on the whole product, never on this worker's share of it. */
-    const int64_t most = rounded ? QUERN_FEW_ROWS : b_transposed ? QUERN_UNPACKED_ROWS : MOST_SLICED_ROWS;
-    const int unpacked = m <= most && !(a_transposed && b_transposed) && !a_stored;
-    if (unpacked && !b_transposed && k >= LEAST_SLICED_DEPTH && n <= MOST_SLICED_COLUMNS && m * n <= MOST_SLICED_SIZE) {
-        return sliced(record, part, parts, accumulate);
+    /* Which way is taken, and what is rounded, depends on the whole product, never on this worker's share of it. */
+    const int rounds = rounded && (a_stored || m > QUERN_FEW_ROWS);
+    const int a_form = a_stored ? 1 : rounds ? QUERN_ROUNDED_FLOATS : 0;
+    const int b_form = stored ? 1 : rounds ? QUERN_ROUNDED_FLOATS : 0;
+    const int plain = !b_transposed && m <= MOST_SLICED_ROWS && !rounds;
+    const int transposed = b_transposed && m <= QUERN_UNPACKED_ROWS && !a_transposed;
+    if (plain && k >= LEAST_SLICED_DEPTH && n <= MOST_SLICED_COLUMNS && m * n <= MOST_SLICED_SIZE) {
+        return sliced(record, part, parts, accumulate, a_form, b_form);
     }
-    if (unpacked && (m <= QUERN_FEW_ROWS || (b_transposed && quern_rows_fit(m, k)))) {
+    if ((plain && m <= QUERN_FEW_ROWS) ||
+        (transposed && (quern_rows_fit(m, k) || (m <= QUERN_FEW_ROWS && a_form == 0)))) {
         if (quern_cancelled(record)) return QUERN_CANCELLED;
         quern_range columns = quern_share(n, QUERN_TILE_COLUMNS, part, parts);
         if (columns.first < columns.last) {
-            quern_few_rows(out + columns.first, out_stride, a, a_row, a_step,
-                           operand_at(b, columns.first * b_step, stored), stored, b_stride, b_transposed,
+            quern_few_rows(out + columns.first, out_stride, a, a_form, a_row, a_step,
+                           operand_at(b, columns.first * b_step, b_form), b_form, b_stride, b_transposed,
                            bias ? bias + columns.first : NULL, accumulate, m,
                            columns.last - columns.first, k, work);
             return quern_finish(record, columns.first, out_stride, m, columns.last - columns.first);
