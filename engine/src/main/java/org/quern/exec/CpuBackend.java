@@ -25,6 +25,7 @@ public final class CpuBackend implements Backend {
   private final Walker walker;
   private final SlabAllocator allocator;
   private final Workers workers;
+  private final FirstTouch firstTouch;
   private final Slab work;
   private final RunLock lock = new RunLock();
   private final AtomicReference<@Nullable StepBlock> running = new AtomicReference<>();
@@ -61,6 +62,7 @@ public final class CpuBackend implements Backend {
     this.allocator = allocator;
     this.work = allocator.allocate("workers' scratch", threads * ProgramLayout.WORK_BYTES);
     this.workers = new Workers(walker, threads);
+    firstTouch = new FirstTouch(workers);
     String wrong = workers.selfTest(tier);
     if (!wrong.isEmpty()) {
       close();
@@ -118,12 +120,12 @@ public final class CpuBackend implements Backend {
 
   @Override
   public ModelMemory allocate(String owner, ParameterLayout layout) {
-    return new ModelMemory(lock, allocator, owner, layout, threads());
+    return new ModelMemory(lock, allocator, firstTouch, owner, layout, threads());
   }
 
   @Override
   public ModelMemory allocate(String owner, ParameterLayout layout, WeightSource weights) {
-    return new ModelMemory(lock, allocator, owner, layout, threads(), weights);
+    return new ModelMemory(lock, allocator, firstTouch, owner, layout, threads(), weights);
   }
 
   @Override

@@ -26,6 +26,7 @@ public final class ModelMemory implements AutoCloseable {
   private final SlabAllocator allocator;
   private final String owner;
   private final ParameterLayout layout;
+  private final FirstTouch firstTouch;
   private final int threads;
   private final Map<Region, Slab> slabs = new EnumMap<>(Region.class);
   private volatile @Nullable SourcedWeights sourced;
@@ -38,8 +39,14 @@ public final class ModelMemory implements AutoCloseable {
   private volatile boolean closed;
 
   ModelMemory(
-      RunLock lock, SlabAllocator allocator, String owner, ParameterLayout layout, int threads) {
+      RunLock lock,
+      SlabAllocator allocator,
+      FirstTouch firstTouch,
+      String owner,
+      ParameterLayout layout,
+      int threads) {
     this.lock = lock;
+    this.firstTouch = firstTouch;
     this.threads = threads;
     this.allocator = allocator;
     this.owner = owner;
@@ -51,11 +58,13 @@ public final class ModelMemory implements AutoCloseable {
   ModelMemory(
       RunLock lock,
       SlabAllocator allocator,
+      FirstTouch firstTouch,
       String owner,
       ParameterLayout layout,
       int threads,
       WeightSource source) {
     this.lock = lock;
+    this.firstTouch = firstTouch;
     this.threads = threads;
     this.allocator = allocator;
     this.owner = owner;
@@ -78,9 +87,10 @@ public final class ModelMemory implements AutoCloseable {
       checkOpen();
       if (!slabs.containsKey(region)) {
         String what = region.name().toLowerCase(java.util.Locale.ROOT).replace('_', ' ');
-        slabs.put(
-            region,
-            allocator.allocate(what + " of " + owner, layout.elements() * region.dtype().bytes()));
+        Slab slab =
+            allocator.allocate(what + " of " + owner, layout.elements() * region.dtype().bytes());
+        slabs.put(region, slab);
+        firstTouch.place(region, slab.segment(), layout);
       }
     });
   }

@@ -56,6 +56,9 @@ final class Workers implements AutoCloseable {
 
   /** Does something on every thread at once, with its number, and returns when all are done. */
   void onAll(IntConsumer task) {
+    if (closed) {
+      throw new ExecutionException("The engine is closed; open another.");
+    }
     crash = null;
     this.task = task;
     wake();
