@@ -28,9 +28,12 @@ import picocli.CommandLine.Spec;
 @Command(
     name = "matmul",
     description = {
-      "Times matrix products: those of a training step of GPT-2 with batch times context rows,"
-          + " forward, for the input's gradient (dx) and for the weight's (dw); or those of"
+      "Times matrix products: those of a training step of a model with batch times context rows,"
+          + " forward, for the input's gradient and for the weight's, each size once; or those of"
           + " --shape.",
+      "Each is named by the operand that it takes transposed: the second (dx), the first (dw), or"
+          + " none (forward). So are products of weights [in, out], as GPT-2's are; of weights"
+          + " [out, in], as of Llama's family, a layer's own product is a dx.",
       "A step is each product once. Without --steps: each at least 5 times, and for half a second."
     },
     mixinStandardHelpOptions = true,
@@ -62,10 +65,11 @@ final class BenchMatmulCommand implements Callable<Integer> {
     options.check();
     int batch = options.batch(BATCH);
     int context = options.context().orElse(CONTEXT);
-    List<MatmulShape> products =
-        shapes.isEmpty() ? options.products(batch, context) : parsed(shapes);
+    List<MatmulShape> given = parsed(shapes);
     PrintWriter out = spec.commandLine().getOut();
     try (Engine open = engine.open()) {
+      List<MatmulShape> products =
+          given.isEmpty() ? options.products(open, Math.multiplyExact(batch, context)) : given;
       BenchReport report = new BenchReport("matmul", options, open);
       report.put("batch", batch);
       report.put("context", context);

@@ -122,15 +122,14 @@ final class BenchOptions {
   }
 
   /** The matrix products of the model's training step; its weights are never looked at. */
-  List<MatmulShape> products(int batch, int context) {
+  List<MatmulShape> products(Engine engine, int rows) {
     Presets preset = Presets.find(model);
-    if (preset == null || preset.family != Presets.Family.GPT2) {
-      throw new AppException(
-          "The products of "
-              + model
-              + " are not listed here; give them with --shape, or a size of the family gpt2.");
+    if (preset != null) {
+      return MatmulShape.of(preset.config(), rows);
     }
-    return MatmulShape.ofGpt2(preset.config(), Math.multiplyExact(batch, context));
+    try (Model loaded = engine.load(ModelPath.existing(model))) {
+      return MatmulShape.of(loaded.config(), rows);
+    }
   }
 
   /** A length that the model can see. */

@@ -3,10 +3,13 @@ package org.quern.app;
 import java.io.PrintWriter;
 import java.math.BigDecimal;
 import java.math.MathContext;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import org.quern.Engine;
 import org.quern.EngineDescription;
+import org.quern.ir.op.ActivationFunction;
 import org.quern.model.Gpt2Config;
 import org.quern.model.LlamaConfig;
 import org.quern.model.ModelConfig;
@@ -14,6 +17,9 @@ import tools.jackson.databind.json.JsonMapper;
 
 /** What a benchmark found: one JSON object, or a small table. */
 final class BenchReport {
+  /** What a model has beyond its sizes, where it has something. */
+  static final String FEATURES = "features";
+
   private static final MathContext DIGITS = new MathContext(5);
 
   private final Map<String, Object> fields = new LinkedHashMap<>();
@@ -32,6 +38,11 @@ final class BenchReport {
 
   void put(String name, Object value) {
     fields.put(name, value);
+  }
+
+  /** A number of things. */
+  void put(String name, int count) {
+    fields.put(name, count);
   }
 
   /** A number, to five digits: more is noise. */
@@ -74,9 +85,30 @@ final class BenchReport {
         sizes.put("head-size", llama.headSize());
         sizes.put("feed-forward", llama.feedForward());
         sizes.put("tied-head", llama.tiedHead());
+        List<String> features = features(llama);
+        if (!features.isEmpty()) {
+          put(FEATURES, features);
+        }
       }
     }
     put("sizes", sizes);
+  }
+
+  private static List<String> features(LlamaConfig config) {
+    List<String> features = new ArrayList<>();
+    if (config.queryKeyValueBias() || config.outputBias() || config.feedForwardBias()) {
+      features.add("biases");
+    }
+    if (config.queryKeyNorm()) {
+      features.add("norms of queries and keys");
+    }
+    if (config.windows().stream().anyMatch(window -> window > 0)) {
+      features.add("windows of attention");
+    }
+    if (config.activation() != ActivationFunction.SILU) {
+      features.add("the activation " + config.activation());
+    }
+    return features;
   }
 
   static double round(double value) {

@@ -216,7 +216,22 @@ final class Contestants {
     return generation(ours);
   }
 
+  /** What the models that the peers are given lack would be work that we alone do. */
+  private static void refuseFeatures(JsonNode ours) {
+    JsonNode features = ours.path(BenchReport.FEATURES);
+    if (!features.isEmpty()) {
+      throw new AppException(
+          "its model is built without "
+              + features
+                  .valueStream()
+                  .map(JsonNode::asString)
+                  .collect(Collectors.joining(" and without "))
+              + ", which this one has");
+    }
+  }
+
   private List<String> generation(JsonNode ours) {
+    refuseFeatures(ours);
     if (contest.batch() != 1) {
       throw new AppException(
           "it is measured with one sequence, and we write " + contest.batch() + " side by side");

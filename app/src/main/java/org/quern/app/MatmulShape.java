@@ -1,8 +1,9 @@
 package org.quern.app;
 
-import java.util.ArrayList;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Locale;
+import java.util.Set;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.quern.ir.DType;
@@ -13,6 +14,8 @@ import org.quern.ir.ParameterLayout;
 import org.quern.ir.Shape;
 import org.quern.ir.Value;
 import org.quern.ir.op.Matmul;
+import org.quern.model.Gpt2Config;
+import org.quern.model.LlamaConfig;
 import org.quern.model.ModelConfig;
 
 /**
@@ -61,23 +64,43 @@ record MatmulShape(Kind kind, int m, int n, int k) {
     return shape;
   }
 
-  /** The products of a training step of GPT-2 with so many rows, each shape once. */
-  static List<MatmulShape> ofGpt2(ModelConfig config, int rows) {
+  /** The products of a training step with so many rows, each shape once. */
+  static List<MatmulShape> of(ModelConfig config, int rows) {
     int channels = config.channels();
-    int[][] layers = {
-      {channels, 3 * channels},
-      {channels, channels},
-      {channels, 4 * channels},
-      {4 * channels, channels},
-      {channels, config.vocabularySize()}
-    };
-    List<MatmulShape> shapes = new ArrayList<>();
-    for (int[] layer : layers) {
-      shapes.add(new MatmulShape(Kind.FORWARD, rows, layer[1], layer[0]));
-      shapes.add(new MatmulShape(Kind.DX, rows, layer[0], layer[1]));
-      shapes.add(new MatmulShape(Kind.DW, layer[0], layer[1], rows));
+    Set<MatmulShape> shapes = new LinkedHashSet<>();
+    switch (config) {
+      case Gpt2Config gpt2 -> {
+        addInOut(shapes, rows, channels, 3 * channels);
+        addInOut(shapes, rows, channels, channels);
+        addInOut(shapes, rows, channels, gpt2.feedForward());
+        addInOut(shapes, rows, gpt2.feedForward(), channels);
+        addInOut(shapes, rows, channels, gpt2.vocabularySize());
+      }
+      case LlamaConfig llama -> {
+        int queries = llama.heads() * llama.headSize();
+        addOutIn(shapes, rows, channels, queries);
+        addOutIn(shapes, rows, channels, llama.groups() * llama.headSize());
+        addOutIn(shapes, rows, queries, channels);
+        addOutIn(shapes, rows, channels, llama.feedForward());
+        addOutIn(shapes, rows, llama.feedForward(), channels);
+        addOutIn(shapes, rows, channels, llama.vocabularySize());
+      }
     }
-    return shapes;
+    return List.copyOf(shapes);
+  }
+
+  /** The products of a layer with weights {@code [in, out]}. */
+  private static void addInOut(Set<MatmulShape> shapes, int rows, int in, int out) {
+    shapes.add(new MatmulShape(Kind.FORWARD, rows, out, in));
+    shapes.add(new MatmulShape(Kind.DX, rows, in, out));
+    shapes.add(new MatmulShape(Kind.DW, in, out, rows));
+  }
+
+  /** The products of a layer with weights {@code [out, in]}: the same two, the other way round. */
+  private static void addOutIn(Set<MatmulShape> shapes, int rows, int in, int out) {
+    shapes.add(new MatmulShape(Kind.DX, rows, out, in));
+    shapes.add(new MatmulShape(Kind.FORWARD, rows, in, out));
+    shapes.add(new MatmulShape(Kind.DW, out, in, rows));
   }
 
   double flops() {

@@ -262,6 +262,70 @@ final class BenchCommandTest {
     assertThat(result.err()).isEmpty();
   }
 
+  private static JsonNode matmul(Object model) {
+    return json(
+        "bench",
+        "matmul",
+        "--model",
+        model,
+        "--batch",
+        2,
+        "--context",
+        3,
+        "--warmup",
+        0,
+        "--steps",
+        1,
+        "--threads",
+        1,
+        "--json");
+  }
+
+  private static List<String> shapes(JsonNode report) {
+    return report.path("shapes").valueStream().map(row -> row.path("shape").asString()).toList();
+  }
+
+  @Test
+  void productsAreThoseOfTheModel() {
+    assertThat(shapes(matmul("gpt-char")))
+        .hasSize(15)
+        .startsWith("forward:6x384x128", "dx:6x128x384", "dw:128x384x6");
+    assertThat(shapes(matmul("llama-mini")))
+        .startsWith("dx:6x160x160", "forward:6x160x160", "dw:160x160x6", "dx:6x80x160")
+        .contains("dx:6x432x160", "dx:6x160x432", "dw:1024x160x6")
+        .doesNotHaveDuplicates();
+  }
+
+  @Test
+  void productsAreThoseOfAFolder() {
+    JsonNode report = matmul(Cli.shared("models/stories260k"));
+    hasTheCommonFields(report);
+    assertThat(shapes(report)).contains("dx:6x64x64", "dx:6x512x64");
+  }
+
+  @Test
+  void whatAModelHasBeyondItsSizesIsSaid() {
+    JsonNode report =
+        json(
+            "bench",
+            "generate",
+            "--model",
+            Cli.shared("fixtures/qwen3/model"),
+            "--prompt",
+            2,
+            "--tokens",
+            1,
+            "--steps",
+            1,
+            "--threads",
+            1,
+            "--json");
+    assertThat(report.path(BenchReport.FEATURES).valueStream().map(JsonNode::asString))
+        .containsExactly("norms of queries and keys");
+    assertThat(report.path("threads").isInt()).isTrue();
+    assertThat(report.path("passes").isInt()).isTrue();
+  }
+
   @Test
   void aFolderIsAModelToo() {
     Path model = Cli.shared("models/stories260k");
@@ -433,7 +497,7 @@ final class BenchCommandTest {
     "matmul,   --shape,     3x4,      3x4",
     "matmul,   --shape,     3x0x4,    0",
     "matmul,   --shape,     up:1x2x3, up",
-    "matmul,   --model,     llama-mini, --shape",
+    "matmul,   --model,     nosuch,   nosuch",
   })
   void whatCannotBeIsRefused(String command, String option, String value, String named) {
     Object[] base = {"bench", command, "--steps", 1, "--warmup", 0, "--model", "gpt-char"};

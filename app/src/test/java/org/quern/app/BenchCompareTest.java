@@ -23,6 +23,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
+import tools.jackson.databind.node.ObjectNode;
 
 /** {@code bench compare}: who runs when, what is made of it, and who is left out. */
 final class BenchCompareTest {
@@ -235,6 +236,17 @@ final class BenchCompareTest {
     }
     assertThat(who.get(3).command().apply(sizes("llama", 16)))
         .containsSubsequence("--add-modules=jdk.incubator.vector", "-cp");
+  }
+
+  /** Else we alone would compute them, and be compared all the same. */
+  @Test
+  void whoLacksAFeatureOfOurModelSaysWhich() throws IOException {
+    ObjectNode qwen3 = (ObjectNode) sizes("qwen3", 16);
+    qwen3.putArray(BenchReport.FEATURES).add("norms of queries and keys");
+    for (Contestant peer : generating(1).subList(1, 4)) {
+      assertThatThrownBy(() -> peer.command().apply(qwen3))
+          .hasMessage("its model is built without norms of queries and keys, which this one has");
+    }
   }
 
   @Test
