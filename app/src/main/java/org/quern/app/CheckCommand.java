@@ -12,6 +12,8 @@ import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import org.quern.Engine;
 import org.quern.check.Check;
+import org.quern.format.FormatException;
+import org.quern.format.SafetensorsFile;
 import org.quern.format.TensorComparison;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -94,12 +96,27 @@ final class CheckCommand implements Callable<Integer> {
     if (Files.isDirectory(target)) {
       throw new AppException("The output " + target + " is a folder; give a file with --out.");
     }
+    if (Files.isRegularFile(target) && Files.size(target) > 0 && !isSafetensors(target)) {
+      throw new AppException(
+          "The output "
+              + target
+              + " is there and is no safetensors file; choose another with --out.");
+    }
     for (String name : CASE_FILES) {
       Path file = folder.resolve(name);
       if (Files.exists(file) && Files.exists(target) && Files.isSameFile(file, target)) {
         throw new AppException(
             "The output " + target + " is a file of the case itself; choose another with --out.");
       }
+    }
+  }
+
+  private static boolean isSafetensors(Path file) {
+    try {
+      SafetensorsFile.open(file).close();
+      return true;
+    } catch (FormatException e) {
+      return false;
     }
   }
 

@@ -3,6 +3,7 @@ package org.quern.format;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.nio.file.FileStore;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
@@ -27,7 +28,16 @@ final class PendingFile implements AutoCloseable {
     this.channel = channel;
   }
 
-  static PendingFile create(Path target) throws IOException {
+  /**
+   * Begins a file that is to take the place of {@code wanted}, or of the file that it leads to.
+   *
+   * @throws IOException if there is something else, such as a device, which would be lost
+   */
+  static PendingFile create(Path wanted) throws IOException {
+    Path target = Files.isSymbolicLink(wanted) ? wanted.toRealPath() : wanted;
+    if (Files.exists(target) && !Files.isRegularFile(target)) {
+      throw new FileSystemException(target.toString(), null, "it is there and is no file");
+    }
     Path temporary =
         target.resolveSibling("." + target.getFileName() + "." + UUID.randomUUID() + ".tmp");
     return new PendingFile(
