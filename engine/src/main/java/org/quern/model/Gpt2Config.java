@@ -44,7 +44,7 @@ public record Gpt2Config(
     ModelConfig.positive("vocabulary size", vocabularySize);
     ModelConfig.positive("context length", contextLength);
     ModelConfig.positive("number of channels", channels);
-    ModelConfig.positive("number of layers", layers);
+    ModelConfig.layers(layers);
     ModelConfig.positive("number of heads", heads);
     ModelConfig.positive("feed-forward size", feedForward);
     if (channels % heads != 0) {

@@ -58,7 +58,7 @@ public record LlamaConfig(
     ModelConfig.positive("vocabulary size", vocabularySize);
     ModelConfig.positive("context length", contextLength);
     ModelConfig.positive("number of channels", channels);
-    ModelConfig.positive("number of layers", layers);
+    ModelConfig.layers(layers);
     ModelConfig.positive("number of heads", heads);
     ModelConfig.positive("number of key/value heads", groups);
     ModelConfig.positive("head size", headSize);

@@ -2,6 +2,9 @@ package org.quern.model;
 
 /** The sizes and settings of an architecture. */
 public sealed interface ModelConfig permits Gpt2Config, LlamaConfig {
+  /** More than any published model has. */
+  int MOST_LAYERS = 4096;
+
   /** The number of tokens. */
   int vocabularySize();
 
@@ -21,6 +24,18 @@ public sealed interface ModelConfig permits Gpt2Config, LlamaConfig {
   static void positive(String what, int value) {
     if (value < 1) {
       throw new ModelException("The model's " + what + " is " + value + "; it must be positive.");
+    }
+  }
+
+  /**
+   * Checks that there are layers, and not more than any model has: lists of them are made before
+   * files are read.
+   */
+  static void layers(int value) {
+    positive("number of layers", value);
+    if (value > MOST_LAYERS) {
+      throw new ModelException(
+          "The model's number of layers is " + value + "; it can be " + MOST_LAYERS + " at most.");
     }
   }
 
