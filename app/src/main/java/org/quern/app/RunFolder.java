@@ -28,44 +28,97 @@ import org.quern.train.JsonLog;
 record RunFolder(Path path, boolean made) {
   private static final String RUN = "run.json";
   private static final String LAST = "last";
+  private static final String TOKENS = "tokens.bin";
+  private static final String LOCK = ".lock";
+  private static final Path RUNS = Path.of("runs");
 
   /** What a run has made before its first checkpoint. */
   private static final Set<String> NOTHING_LEARNED =
-      Set.of(RUN, "tokens.bin", "tokenizer", JsonLog.FILE, ".lock");
+      Set.of(RUN, TOKENS, "tokenizer", JsonLog.FILE, LOCK);
 
   static RunFolder create(@Nullable Path wanted) {
-    Path path = wanted;
-    if (path == null) {
-      String time = LocalDateTime.now().format(DateTimeFormatter.ofPattern("yyyyMMdd-HHmmss"));
-      path = Path.of("runs", time);
+    return wanted == null ? createByTime() : claimed(wanted);
+  }
+
+  /** Two that begin in the same second get two folders. */
+  private static RunFolder createByTime() {
+    String time = LocalDateTime.now().format(DateTimeFormatter.ofPattern("yyyyMMdd-HHmmss"));
+    Path path = RUNS.resolve(time);
+    try {
+      Files.createDirectories(RUNS);
+    } catch (FileAlreadyExistsException e) {
+      throw new AppException(RUNS + " is a file; choose a folder with --out.");
+    } catch (IOException e) {
+      throw unwritable(path, e);
     }
+    for (int other = 2; !make(path); other++) {
+      path = RUNS.resolve(time + "-" + other);
+    }
+    return new RunFolder(claimed(path).path(), true);
+  }
+
+  /** Whether we made it, rather than somebody before us. */
+  private static boolean make(Path path) {
+    try {
+      Files.createDirectory(path);
+      return true;
+    } catch (FileAlreadyExistsException e) {
+      return false;
+    } catch (IOException e) {
+      throw unwritable(path, e);
+    }
+  }
+
+  private static RunFolder claimed(Path path) {
     boolean made = !Files.exists(path);
     try {
       Files.createDirectories(path);
-      if (!namesIn(path).isEmpty()) {
-        throw new AppException(
-            "The folder "
-                + path
-                + " is not empty; choose another with --out"
-                + (Files.exists(path.resolve(RUN))
-                    ? ", or go on with the run in it by --resume " + path + "."
-                    : "."));
-      }
+      refuseUnlessEmpty(path);
       if (!Files.isWritable(path)) {
         throw new AppException(
             "The folder " + path + " cannot be written to; choose another with --out.");
       }
+      claim(path);
     } catch (FileAlreadyExistsException e) {
       throw new AppException(path + " is a file; choose a folder with --out.");
     } catch (IOException e) {
+      throw unwritable(path, e);
+    }
+    return new RunFolder(path, made);
+  }
+
+  private static AppException unwritable(Path path, IOException failed) {
+    return new AppException(
+        "The folder "
+            + path
+            + " cannot be written ("
+            + reason(failed)
+            + "); choose another with --out.");
+  }
+
+  /**
+   * Makes the file that the trainer locks later, which only one process can: from now on the folder
+   * is not empty, so that no other training begins there while the text is read.
+   */
+  private static void claim(Path path) throws IOException {
+    try {
+      Files.createFile(path.resolve(LOCK));
+    } catch (FileAlreadyExistsException e) {
+      throw new AppException(
+          "Another training has just begun in " + path + "; choose another folder with --out.");
+    }
+  }
+
+  private static void refuseUnlessEmpty(Path path) throws IOException {
+    if (!namesIn(path).isEmpty()) {
       throw new AppException(
           "The folder "
               + path
-              + " cannot be written ("
-              + reason(e)
-              + "); choose another with --out.");
+              + " is not empty; choose another with --out"
+              + (Files.exists(path.resolve(RUN))
+                  ? ", or go on with the run in it by --resume " + path + "."
+                  : "."));
     }
-    return new RunFolder(path, made);
   }
 
   static RunFolder open(Path path) {
@@ -113,7 +166,7 @@ record RunFolder(Path path, boolean made) {
   /** Removes what a run has made that failed before it learned anything. */
   void discardUnlessTrained() {
     try {
-      if (NOTHING_LEARNED.containsAll(namesIn(path))
+      if (namesIn(path).stream().allMatch(RunFolder::isBeginning)
           && (!Files.exists(log()) || Files.size(log()) == 0)) {
         try (Stream<Path> found = Files.walk(path)) {
           for (Path each : found.sorted(Comparator.reverseOrder()).toList()) {
@@ -129,6 +182,14 @@ record RunFolder(Path path, boolean made) {
     }
   }
 
+  /**
+   * Whether a run that has learned nothing has such a file; tokens have another name while they are
+   * written.
+   */
+  private static boolean isBeginning(String name) {
+    return NOTHING_LEARNED.contains(name) || (name.startsWith(TOKENS) && name.endsWith(".part"));
+  }
+
   private static Set<String> namesIn(Path folder) throws IOException {
     try (Stream<Path> inside = Files.list(folder)) {
       return inside.map(each -> each.getFileName().toString()).collect(Collectors.toSet());
@@ -142,7 +203,7 @@ record RunFolder(Path path, boolean made) {
   }
 
   Path tokens() {
-    return path.resolve("tokens.bin");
+    return path.resolve(TOKENS);
   }
 
   Path tokenizer() {

@@ -1,6 +1,7 @@
 package org.quern.app;
 
 import java.nio.file.Path;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
@@ -81,8 +82,27 @@ final class TrainCommand implements Callable<Integer> {
 
   @Mixin EngineMixin engine = new EngineMixin();
 
+  /**
+   * Of options in groups the command line's library does not say so, and forgets the rest of their
+   * group.
+   */
+  private void refuseRepeated() {
+    Set<OptionSpec> seen = new HashSet<>();
+    boolean isValue = false;
+    for (String argument : spec.commandLine().getParseResult().originalArgs()) {
+      OptionSpec option = isValue ? null : spec.findOption(argument.split("=", 2)[0]);
+      isValue = option != null && option.arity().min() > 0 && !argument.contains("=");
+      if (option != null && !seen.add(option)) {
+        throw new ParameterException(
+            spec.commandLine(),
+            "option '" + option.longestName() + "' should be specified only once");
+      }
+    }
+  }
+
   @Override
   public Integer call() {
+    refuseRepeated();
     if (resume != null) {
       return resume(resume);
     }

@@ -15,6 +15,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** What users get wrong: exit code 1, one sentence, and nothing lost or left behind. */
 final class BadInputTest {
@@ -26,6 +27,20 @@ final class BadInputTest {
   void makeText() throws IOException {
     text = Cli.text(folder.resolve("text.txt"), 3000);
     out = folder.resolve("run");
+  }
+
+  /** The library would forget the other options of the group, and train something else. */
+  @ParameterizedTest
+  @ValueSource(strings = {"--layers=2", "--steps=9", "--tokens=bytes", "--beta1=0.5"})
+  void anOptionIsGivenOnce(String again) {
+    Object[] all =
+        Stream.concat(
+                Arrays.stream(Cli.tiny(text, out, "--steps", 3, "--beta1", 0.9)), Stream.of(again))
+            .toArray();
+    Cli.Result result = Cli.run(all);
+    assertThat(result.code()).isEqualTo(2);
+    assertThat(result.err()).contains(again.substring(0, again.indexOf('=')), "only once");
+    assertThat(out).doesNotExist();
   }
 
   @ParameterizedTest
@@ -77,7 +92,11 @@ final class BadInputTest {
     "--max-isa,        mmx,       mmx",
   })
   void trainRefuses(String option, String value, String named) {
-    Cli.run(Cli.tiny(text, out, "--steps", 4, option, value)).failedWith(named);
+    Object[] call =
+        option.equals("--steps")
+            ? Cli.tiny(text, out, option, value)
+            : Cli.tiny(text, out, "--steps", 4, option, value);
+    Cli.run(call).failedWith(named);
     assertThat(out).doesNotExist();
   }
 
