@@ -2,6 +2,7 @@ package org.quern.app;
 
 import java.io.FileDescriptor;
 import java.io.FileOutputStream;
+import java.io.OutputStream;
 import java.io.OutputStreamWriter;
 import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
@@ -45,9 +46,8 @@ public final class Main implements Runnable {
   }
 
   /** Text as UTF-8, whatever the locale: models write all languages. */
-  private static PrintWriter writer(FileDescriptor stream) {
-    return new PrintWriter(
-        new OutputStreamWriter(new FileOutputStream(stream), StandardCharsets.UTF_8), true);
+  private static PrintWriter writer(OutputStream stream) {
+    return new PrintWriter(new OutputStreamWriter(stream, StandardCharsets.UTF_8), true);
   }
 
   /** Runs a command: 0 if it did what it should, 1 if not, 2 for a wrong call. */
@@ -73,8 +73,21 @@ public final class Main implements Runnable {
     return CommandLine.ExitCode.SOFTWARE;
   }
 
+  /** The same; a command whose output is lost has failed. */
+  static int run(StandardOutput out, OutputStream err, String... arguments) {
+    PrintWriter errors = writer(err);
+    int code = run(writer(out), errors, arguments);
+    Optional<String> complaint = out.complaint();
+    if (complaint.isEmpty()) {
+      return code;
+    }
+    errors.println(complaint.get());
+    return code == 0 ? CommandLine.ExitCode.SOFTWARE : code;
+  }
+
   /** Runs a command and exits with its code. */
   public static void main(String[] arguments) {
-    System.exit(run(writer(FileDescriptor.out), writer(FileDescriptor.err), arguments));
+    System.exit(
+        run(StandardOutput.ofProcess(), new FileOutputStream(FileDescriptor.err), arguments));
   }
 }
