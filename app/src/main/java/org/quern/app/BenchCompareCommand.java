@@ -130,11 +130,13 @@ final class BenchCompareCommand implements Callable<Integer> {
             .folder()
             .resolve(
                 contests.size() == 1 ? contests.getFirst().fileName() + ".png" : "compare.png");
-    new ContestChart(results).write(picture);
-    Path file = history.append(text);
     if (json) {
       print.println(text);
-    } else {
+      print.flush();
+    }
+    Path file = history.append(text);
+    new ContestChart(results).write(picture);
+    if (!json) {
       print.println();
       print.println("Picture: " + picture + "; history: " + file + ".");
     }

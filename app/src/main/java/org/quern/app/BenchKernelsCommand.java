@@ -101,20 +101,24 @@ final class BenchKernelsCommand implements Callable<Integer> {
         print.flush();
         return 0;
       }
+      History history = new History(out);
       Company company = new Company();
       Roofline before = open.measureRoofline();
       List<KernelTable.Row> rows = run(command);
       Roofline roofline = KernelTable.higher(before, open.measureRoofline());
       KernelTable table = new KernelTable(open.describe(), roofline, rows, company.processors());
       String line = History.json(table.toJson());
-      Path history = new History(out).append(line);
       if (json) {
         print.println(line);
       } else {
         table.print(print);
-        print.println("History: " + history + ".");
       }
       print.flush();
+      Path file = history.append(line);
+      if (!json) {
+        print.println("History: " + file + ".");
+        print.flush();
+      }
     }
     return 0;
   }
@@ -190,16 +194,14 @@ final class BenchKernelsCommand implements Callable<Integer> {
   /** The last line that the process prints; what it says meanwhile goes where our errors go. */
   private static String output(List<String> command) {
     try {
-      Process process =
-          new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.INHERIT).start();
-      try {
+      ProcessBuilder builder =
+          new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.INHERIT);
+      try (Children children = Children.start(builder)) {
+        Process process = children.process();
         process.getOutputStream().close();
         String said = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
         int code = process.waitFor();
         return said.lines().reduce((first, last) -> last).orElse("nothing, and exit code " + code);
-      } finally {
-        process.descendants().forEach(ProcessHandle::destroy);
-        process.destroy();
       }
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();

@@ -108,8 +108,9 @@ final class ContestRunner {
       try {
         ProcessBuilder builder = new ProcessBuilder(command).redirectError(errors.toFile());
         builder.environment().putAll(environment);
-        Process process = builder.start();
-        return finish(process, errors);
+        try (Children children = Children.start(builder)) {
+          return finish(children.process(), errors);
+        }
       } finally {
         Files.deleteIfExists(errors);
       }
@@ -128,8 +129,6 @@ final class ContestRunner {
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
       throw new AppException("The comparison was interrupted.");
-    } finally {
-      process.destroy();
     }
   }
 

@@ -3,6 +3,8 @@ package org.quern.app;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.AccessDeniedException;
+import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
@@ -18,13 +20,24 @@ final class History {
 
   private final Path folder;
 
-  /** The history in this folder, which is made if there is none. */
+  /**
+   * The history in this folder, which is made if there is none; fails now if it cannot be written
+   * later.
+   */
   History(Path folder) {
     try {
       this.folder = Files.createDirectories(folder);
+    } catch (FileAlreadyExistsException e) {
+      throw new AppException(folder + " is a file; choose a folder with --out.");
     } catch (IOException e) {
-      throw new AppException("The folder " + folder + " cannot be made (" + e.getMessage() + ").");
+      throw new AppException(
+          "The folder "
+              + folder
+              + " cannot be made ("
+              + reason(e)
+              + "); choose another with --out.");
     }
+    write("");
   }
 
   Path folder() {
@@ -60,17 +73,31 @@ final class History {
 
   /** Adds a line and returns the file. */
   Path append(String line) {
+    return write(line + "\n");
+  }
+
+  private Path write(String text) {
     Path history = folder.resolve("history.jsonl");
     try {
       return Files.writeString(
           history,
-          line + "\n",
+          text,
           StandardCharsets.UTF_8,
           StandardOpenOption.CREATE,
           StandardOpenOption.APPEND);
     } catch (IOException e) {
       throw new AppException(
-          "The history " + history + " cannot be written (" + e.getMessage() + ").");
+          "The history "
+              + history
+              + " cannot be written ("
+              + reason(e)
+              + "); choose another folder with --out.");
     }
+  }
+
+  private static String reason(IOException failed) {
+    return failed instanceof AccessDeniedException
+        ? "no permission"
+        : String.valueOf(failed.getMessage());
   }
 }

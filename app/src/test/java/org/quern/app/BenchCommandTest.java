@@ -310,7 +310,7 @@ final class BenchCommandTest {
             "bench",
             "generate",
             "--model",
-            Cli.shared("fixtures/qwen3/model"),
+            Cli.shared("fixtures/qwen3"),
             "--prompt",
             2,
             "--tokens",

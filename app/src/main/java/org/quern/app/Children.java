@@ -1,0 +1,41 @@
+package org.quern.app;
+
+import java.io.IOException;
+
+/** A process of ours that must not outlive us, nor must those that it starts. */
+final class Children implements AutoCloseable {
+  private final Process process;
+  private final Thread hook;
+
+  private Children(Process process) {
+    this.process = process;
+    hook = new Thread(this::end, "quern-children");
+  }
+
+  /** Starts a process that ends with this object, or with this JVM however that is stopped. */
+  static Children start(ProcessBuilder builder) throws IOException {
+    Children children = new Children(builder.start());
+    Runtime.getRuntime().addShutdownHook(children.hook);
+    return children;
+  }
+
+  Process process() {
+    return process;
+  }
+
+  private void end() {
+    process.descendants().forEach(ProcessHandle::destroy);
+    process.destroy();
+  }
+
+  @Override
+  public void close() {
+    try {
+      boolean ignored = Runtime.getRuntime().removeShutdownHook(hook);
+    } catch (IllegalStateException e) {
+      // The JVM is ending already, and the hook does its work.
+      return;
+    }
+    end();
+  }
+}
