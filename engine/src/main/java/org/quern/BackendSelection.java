@@ -16,11 +16,17 @@ final class BackendSelection {
   private final int threads;
   private final SlabAllocator allocator;
   private final List<String> reasons = new ArrayList<>();
+  private Optional<String> precisionReason = Optional.empty();
 
   BackendSelection(EngineOptions options, int threads, SlabAllocator allocator) {
     this.options = options;
     this.threads = threads;
     this.allocator = allocator;
+  }
+
+  /** What was found about the precision, where another than F32 was asked for. */
+  Optional<String> precisionReason() {
+    return precisionReason;
   }
 
   List<String> reasons() {
@@ -68,7 +74,10 @@ final class BackendSelection {
       try {
         NativeTier chosen = lower;
         Backend backend =
-            precision.open(p -> kernels.open(chosen, p, threads, allocator), reasons::add);
+            precision.open(
+                p -> kernels.open(chosen, p, threads, allocator),
+                options.work(),
+                this::tellPrecision);
         reasons.add(kernels.explanation());
         reasons.add(
             lower == best
@@ -82,6 +91,11 @@ final class BackendSelection {
         reasons.add(e.getMessage());
       }
     }
+  }
+
+  private void tellPrecision(String reason) {
+    precisionReason = Optional.of(reason);
+    reasons.add(reason);
   }
 
   private Backend openVector(PrecisionChoice precision) {

@@ -59,7 +59,13 @@ public final class Engine implements AutoCloseable {
     String tier = comma < 0 ? text : text.substring(0, comma);
     description =
         new EngineDescription(
-            backend.name(), tier, backend.precision().text(), threads, budget, reasons);
+            backend.name(),
+            tier,
+            backend.precision().text(),
+            selection.precisionReason(),
+            threads,
+            budget,
+            reasons);
   }
 
   /** An engine with the best backend there is and the settings of properties and environment. */

@@ -14,8 +14,8 @@ import java.util.OptionalLong;
  * @param maximumTier the highest instruction set to use ({@code scalar}, {@code avx2}, {@code
  *     avx512}, {@code avx512_bf16}, {@code amx}); {@code quern.max.isa}, {@code QUERN_MAX_ISA}
  * @param precision in what matrix products are computed: {@code f32}, which is the default; {@code
- *     bf16}; or {@code auto}, for whichever this CPU is faster at; {@code quern.precision}, {@code
- *     QUERN_PRECISION}
+ *     bf16}; or {@code auto}, for BF16 where a trial of the {@code work} shows it to be at least
+ *     1.1 times as fast, else F32; {@code quern.precision}, {@code QUERN_PRECISION}
  * @param threads the number of workers; by default the processors that the process may use, a
  *     container's quota respected; {@code quern.threads}, {@code QUERN_THREADS}
  * @param memoryBudget the most bytes to allocate off the heap; {@code quern.memory}, {@code
@@ -25,6 +25,7 @@ import java.util.OptionalLong;
  *     QUERN_MAP}: {@code on}, which is the default, or {@code off}, which copies them, in BF16
  *     where file and engine have that. A file that is shortened in place while it is mapped ends
  *     the process; one that is replaced does not matter
+ * @param work what the engine is for: {@code auto} measures that in either precision
  */
 public record EngineOptions(
     Optional<String> backend,
@@ -32,7 +33,8 @@ public record EngineOptions(
     Optional<String> precision,
     OptionalInt threads,
     OptionalLong memoryBudget,
-    boolean mapWeights) {
+    boolean mapWeights,
+    Work work) {
 
   /** Nothing asked for but what system properties and environment say. */
   public static EngineOptions defaults() {
@@ -46,42 +48,49 @@ public record EngineOptions(
         setting("quern.memory")
             .map(text -> OptionalLong.of(parseBytes(text)))
             .orElse(OptionalLong.empty()),
-        setting("quern.map").map(EngineOptions::parseSwitch).orElse(true));
+        setting("quern.map").map(EngineOptions::parseSwitch).orElse(true),
+        Work.TRAINING);
   }
 
   /** These options with a backend that must be used: opening fails where it cannot be. */
   public EngineOptions requireBackend(String name) {
     return new EngineOptions(
-        Optional.of(name), maximumTier, precision, threads, memoryBudget, mapWeights);
+        Optional.of(name), maximumTier, precision, threads, memoryBudget, mapWeights, work);
   }
 
   /** These options with a limit to the instruction set. */
   public EngineOptions withMaximumTier(String tier) {
     return new EngineOptions(
-        backend, Optional.of(tier), precision, threads, memoryBudget, mapWeights);
+        backend, Optional.of(tier), precision, threads, memoryBudget, mapWeights, work);
   }
 
   /** These options with matrix products computed in {@code f32}, {@code bf16}, or {@code auto}. */
   public EngineOptions withPrecision(String name) {
     return new EngineOptions(
-        backend, maximumTier, Optional.of(name), threads, memoryBudget, mapWeights);
+        backend, maximumTier, Optional.of(name), threads, memoryBudget, mapWeights, work);
   }
 
   /** These options with a number of workers. */
   public EngineOptions withThreads(int count) {
     return new EngineOptions(
-        backend, maximumTier, precision, OptionalInt.of(count), memoryBudget, mapWeights);
+        backend, maximumTier, precision, OptionalInt.of(count), memoryBudget, mapWeights, work);
   }
 
   /** These options with a limit to the memory, in bytes. */
   public EngineOptions withMemoryBudget(long bytes) {
     return new EngineOptions(
-        backend, maximumTier, precision, threads, OptionalLong.of(bytes), mapWeights);
+        backend, maximumTier, precision, threads, OptionalLong.of(bytes), mapWeights, work);
   }
 
   /** These options with weights mapped where they can be, or always copied. */
   public EngineOptions withMappedWeights(boolean map) {
-    return new EngineOptions(backend, maximumTier, precision, threads, memoryBudget, map);
+    return new EngineOptions(backend, maximumTier, precision, threads, memoryBudget, map, work);
+  }
+
+  /** These options with what the engine is for. */
+  public EngineOptions withWork(Work wanted) {
+    return new EngineOptions(
+        backend, maximumTier, precision, threads, memoryBudget, mapWeights, wanted);
   }
 
   private static Optional<String> setting(String property) {

@@ -32,7 +32,7 @@ enum PrecisionChoice {
    * needed: where BF16 is asked for and the CPU does not multiply it, its products are known to be
    * the slower, and a start need not wait for the proof.
    */
-  Backend open(Function<Precision, Backend> opener, Consumer<String> reasons) {
+  Backend open(Function<Precision, Backend> opener, Work work, Consumer<String> reasons) {
     if (this == F32) {
       return opener.apply(Precision.F32);
     }
@@ -45,16 +45,16 @@ enum PrecisionChoice {
       return half;
     }
     try {
-      return beside(half, opener.apply(Precision.F32), reasons);
+      return beside(half, opener.apply(Precision.F32), work, reasons);
     } catch (RuntimeException e) {
       half.close();
       throw e;
     }
   }
 
-  private Backend beside(Backend half, Backend single, Consumer<String> reasons) {
+  private Backend beside(Backend half, Backend single, Work work, Consumer<String> reasons) {
     try {
-      return choose(single, half, reasons);
+      return choose(single, half, work, reasons);
     } catch (RuntimeException e) {
       single.close();
       throw e;
@@ -62,14 +62,18 @@ enum PrecisionChoice {
   }
 
   /** Keeps one of the two and closes the other. */
-  private Backend choose(Backend single, Backend half, Consumer<String> reasons) {
-    double speedup = PrecisionTrial.speedup(single, half);
+  private Backend choose(Backend single, Backend half, Work work, Consumer<String> reasons) {
+    Work tried = PrecisionTrial.fits(single, work) ? work : Work.TRAINING;
+    double speedup = PrecisionTrial.speedup(single, half, tried);
     boolean rounds = this == BF16 || speedup >= WORTH_IT;
     (rounds ? single : half).close();
     Backend chosen = rounds ? half : single;
     reasons.accept(
         String.format(
-                Locale.ROOT, "Products in bf16 run %.2f times as fast as in f32 here.", speedup)
+                Locale.ROOT,
+                "%s in bf16 run %.2f times as fast as in f32 here.",
+                tried == Work.WRITING ? "A token's products" : "Products",
+                speedup)
             + (this == AUTO
                 ? " So " + chosen.precision().text() + " was chosen."
                 : speedup >= 1

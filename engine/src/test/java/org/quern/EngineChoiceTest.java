@@ -111,6 +111,7 @@ class EngineChoiceTest {
     try (Engine engine = Engine.open(options)) {
       assertThat(engine.describe().precision()).isEqualTo("f32");
       assertThat(engine.describe().summary()).doesNotContain("Products in bf16");
+      assertThat(engine.describe().precisionReason()).isEmpty();
     }
     try (Engine engine = Engine.open(options.withPrecision("bf16"))) {
       assertThat(engine.describe().precision()).isEqualTo("bf16");
@@ -125,6 +126,12 @@ class EngineChoiceTest {
       assertThat(engine.backend().memory().openSlabs()).as("of the trial").hasSize(1);
       assertThat(engine.describe().summary())
           .containsPattern("here\\. So " + engine.describe().precision() + " was chosen\\.");
+    }
+    try (Engine engine = Engine.open(options.withPrecision("auto").withWork(Work.WRITING))) {
+      assertThat(engine.backend().memory().openSlabs()).as("of the trial").hasSize(1);
+      assertThat(engine.describe().precisionReason().orElseThrow())
+          .startsWith("A token's products in bf16 run ")
+          .endsWith("So " + engine.describe().precision() + " was chosen.");
     }
     assertThatThrownBy(() -> Engine.open(options.withPrecision("fp8")))
         .isInstanceOf(EngineException.class)

@@ -59,7 +59,7 @@ final class BenchGenerateCommand implements Callable<Integer> {
     options.check();
     OptionalInt givenPrompt = BenchOptions.range("--prompt", prompt, 1, MOST);
     OptionalInt givenTokens = BenchOptions.range("--tokens", tokens, 1, MOST);
-    try (Engine open = engine.open();
+    try (Engine open = engine.openForWriting();
         Model model = options.openForWriting(open)) {
       int most = model.config().contextLength();
       int room = BenchOptions.fitting(options.context().orElse(most), model);

@@ -31,6 +31,7 @@ final class BenchReport {
     put("work", work);
     put("model", options.model());
     put("precision", description.precision());
+    description.precisionReason().ifPresent(reason -> put("precision_reason", reason));
     put("threads", description.threads());
     put("backend", description.backend());
     put("tier", description.tier());

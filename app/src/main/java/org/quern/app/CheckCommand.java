@@ -35,8 +35,8 @@ import picocli.CommandLine.Spec;
     footer = {
       "",
       "Examples:",
-      "  quern check fixtures/gpt2 --out ours.safetensors",
-      "  quern check fixtures/gpt2 --precision bf16"
+      "  quern check mycase --out ours.safetensors",
+      "  quern check mycase --precision bf16"
     })
 final class CheckCommand implements Callable<Integer> {
   private static final List<String> CASE_FILES =

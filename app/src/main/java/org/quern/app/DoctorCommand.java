@@ -4,6 +4,7 @@ import java.io.PrintWriter;
 import java.util.concurrent.Callable;
 import org.quern.Engine;
 import org.quern.EngineException;
+import org.quern.Work;
 import org.quern.exec.ExecutionException;
 import org.quern.exec.nativecpu.NativeKernels;
 import org.quern.exec.vector.VectorKernels;
@@ -99,9 +100,20 @@ final class DoctorCommand implements Callable<Integer> {
     }
   }
 
+  /** What {@code auto} would take. */
+  private String precision(Work work) {
+    try (Engine open = Engine.open(engine.options().withPrecision("auto").withWork(work))) {
+      String use = work == Work.TRAINING ? "For training, auto: " : "For writing, auto: ";
+      return use + open.describe().precisionReason().orElse("f32 is all there is.");
+    }
+  }
+
   private int conclusion(PrintWriter out) {
     try (Engine open = engine.open()) {
       line(out, "Chosen", open.describe().summary());
+      if (open.describe().backend().equals("native")) {
+        line(out, "Precision", precision(Work.TRAINING) + " " + precision(Work.WRITING));
+      }
       if (measure) {
         line(out, "Roofline", open.measureRoofline().toString());
       }

@@ -6,6 +6,7 @@ import org.jspecify.annotations.Nullable;
 import org.quern.Engine;
 import org.quern.EngineDescription;
 import org.quern.EngineOptions;
+import org.quern.Work;
 import picocli.CommandLine.Option;
 
 /** The options of every command that computes. */
@@ -31,7 +32,7 @@ final class EngineMixin {
       names = "--precision",
       paramLabel = "NAME",
       description =
-          "Compute matrix products in f32, bf16, or auto for whichever is faster here (default: f32;"
+          "Compute matrix products in f32, bf16, or auto: bf16 if a trial shows it to be 1.1 times as fast (default: f32;"
               + " QUERN_PRECISION).")
   private @Nullable String precision;
 
@@ -119,16 +120,25 @@ final class EngineMixin {
     return Engine.open(options());
   }
 
+  /** An engine to write with. */
+  Engine openForWriting() {
+    return Engine.open(options().withWork(Work.WRITING));
+  }
+
   /** What was chosen, and why if it is not the best there could be. */
   static String chosen(Engine engine) {
     EngineDescription description = engine.describe();
     return description.backend().equals("native")
         ? String.format(
-            Locale.ROOT,
-            "Engine: native (%s, %s, threads: %d); 'quern doctor' tells why.",
-            description.tier(),
-            description.precision(),
-            description.threads())
+                Locale.ROOT,
+                "Engine: native (%s, %s, threads: %d); 'quern doctor' tells why.",
+                description.tier(),
+                description.precision(),
+                description.threads())
+            + description
+                .precisionReason()
+                .map(reason -> System.lineSeparator() + reason)
+                .orElse("")
         : description.summary();
   }
 }

@@ -204,7 +204,7 @@ final class GenerateCommand implements Callable<Integer> {
             !ignoreEnd);
     String text = Input.text(prompt);
     try (ModelReading reading = ModelReading.start(ModelPath.resolve(model));
-        Engine open = engine.open();
+        Engine open = engine.openForWriting();
         Model loaded = open.load(reading)) {
       Optional<Roofline> roofline =
           profiled ? Optional.of(open.measureRoofline()) : Optional.empty();
@@ -234,6 +234,7 @@ final class GenerateCommand implements Callable<Integer> {
             });
     out.println(begin.get());
     out.flush();
+    open.describe().precisionReason().ifPresent(err::println);
     err.println(summary(generation));
     profiler.ifPresent(done -> {
       done.close();

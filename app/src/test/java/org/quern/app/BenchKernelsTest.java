@@ -8,6 +8,7 @@ import java.io.StringWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Optional;
 import java.util.OptionalDouble;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -36,7 +37,7 @@ final class BenchKernelsTest {
 
   private static KernelTable table(double others) {
     EngineDescription engine =
-        new EngineDescription("native", "avx2", "f32", 2, 1 << 20, List.of());
+        new EngineDescription("native", "avx2", "f32", Optional.empty(), 2, 1 << 20, List.of());
     KernelTable.Row row = row(",\"us\":50,\"us_least\":45,\"us_most\":55");
     return new KernelTable(engine, ROOFLINE, List.of(row), OptionalDouble.of(others));
   }

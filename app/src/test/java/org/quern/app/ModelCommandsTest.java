@@ -149,9 +149,19 @@ final class ModelCommandsTest {
   @Test
   void doctorNamesTheInstructionSet() {
     Cli.requireNative();
-    assertThat(Cli.run("doctor", "--max-isa", "scalar").succeeded().lastLine())
-        .contains("backend native", "scalar");
+    assertThat(Cli.run("doctor", "--max-isa", "scalar", "--memory", "64M").succeeded().out())
+        .containsPattern("Chosen +.*backend native \\(scalar")
+        .containsPattern("Precision +For training, auto: Products .* For writing, auto: Products");
     assertThat(Cli.run("doctor", "--backend", "vector").succeeded().lastLine())
         .contains("backend vector");
+  }
+
+  @Test
+  void doctorSaysWhatAutoWouldTake() {
+    Cli.requireNative();
+    assertThat(Cli.run("doctor").succeeded().lastLine())
+        .containsPattern(
+            "Precision +For training, auto: Products in bf16 run [0-9.]+ times .* was chosen\\. For"
+                + " writing, auto: A token's products in bf16 run [0-9.]+ times .* was chosen\\.");
   }
 }
