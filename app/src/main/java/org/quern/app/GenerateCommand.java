@@ -202,6 +202,7 @@ final class GenerateCommand implements Callable<Integer> {
             lengthPenalty,
             stopWords,
             !ignoreEnd);
+    refuseWithoutEffect();
     String text = Input.text(prompt);
     try (ModelReading reading = ModelReading.start(ModelPath.resolve(model));
         Engine open = engine.openForWriting();
@@ -211,6 +212,19 @@ final class GenerateCommand implements Callable<Integer> {
       generate(open, loaded, text, options, roofline, out, err);
     }
     return 0;
+  }
+
+  /** Who comes from programs that draw by default would take the likeliest text for a drawn one. */
+  private void refuseWithoutEffect() {
+    if (temperature == 0 && (topK != 0 || topP != 1 || minP != 0)) {
+      throw new AppException(
+          "Without --temperature the likeliest token is taken, and --top-k, --top-p and --min-p have no effect;"
+              + " add --temperature 0.8, or leave them out.");
+    }
+    if (beams == 1 && lengthPenalty != 1) {
+      throw new AppException(
+          "--length-penalty has no effect on a single sequence; add --beams 4, or leave it out.");
+    }
   }
 
   private static void generate(

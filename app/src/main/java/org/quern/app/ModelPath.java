@@ -3,8 +3,12 @@ package org.quern.app;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import org.quern.format.ConfigJson;
+import org.quern.train.Checkpoint;
 
-/** Where a model's files are: a model's folder, or the one inside a training's run folder. */
+/**
+ * Where a model's files are: a model's folder, or the one inside a training's run folder, or, of a
+ * run that was interrupted, its newest checkpoint.
+ */
 final class ModelPath {
   /** The folder in a run folder that holds the model as Hugging Face's library reads it. */
   static final String MODEL = "model";
@@ -14,8 +18,13 @@ final class ModelPath {
   private ModelPath() {}
 
   static Path resolve(Path given) {
+    if (Files.exists(given.resolve(CONFIG))) {
+      return given;
+    }
     Path inside = given.resolve(MODEL);
-    return !Files.exists(given.resolve(CONFIG)) && Files.isDirectory(inside) ? inside : given;
+    return Files.isDirectory(inside)
+        ? inside
+        : Checkpoint.list(given).stream().findFirst().map(Checkpoint::folder).orElse(given);
   }
 
   /** The folder of a model that a user named. */

@@ -5,7 +5,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 import tools.jackson.databind.JsonNode;
@@ -71,6 +74,38 @@ final class ModelCommandsTest {
             seed)
         .succeeded()
         .out();
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"--top-k=5", "--top-p=0.9", "--min-p=0.1", "--length-penalty=2"})
+  void whatHasNoEffectIsNotTakenForOne(String option) {
+    Cli.run("generate", "nosuch", "Once", option)
+        .failedWith(option.substring(0, option.indexOf('=')), "no effect", "leave");
+  }
+
+  /** Ctrl-C leaves checkpoints and no model. */
+  @Test
+  void aRunThatWasInterruptedWritesFromItsNewestCheckpoint(@TempDir Path folder)
+      throws IOException {
+    Path run = folder.resolve("run");
+    Cli.run(Cli.tiny(Cli.text(folder.resolve("text.txt"), 3000), run, "--steps", 4)).succeeded();
+    Object[] call = {"generate", run, "the", "--max-tokens", 5, "--threads", 1};
+    String expected = Cli.run(call).succeeded().out();
+    Files.move(run.resolve("model"), folder.resolve("elsewhere"));
+    assertThat(Cli.run(call).succeeded().out()).isEqualTo(expected);
+    Cli.run("inspect", run).succeeded();
+  }
+
+  /** Reading the prompt and searching are timed apart. */
+  @Test
+  void beamSearchHasARate() {
+    Path model = Cli.shared("models/stories260k");
+    Cli.Result result =
+        Cli.run("generate", model, "Once upon", "--beams", 8, "--max-tokens", 40, "--threads", 1)
+            .succeeded();
+    Matcher rate = Pattern.compile("([0-9.]+) tokens/s").matcher(result.err());
+    assertThat(rate.find()).as(result.err()).isTrue();
+    assertThat(Double.parseDouble(rate.group(1))).isBetween(0.1, 50_000.0);
   }
 
   @Test

@@ -19,6 +19,7 @@ final class BeamSearch {
   private record Hypothesis(int[] tokens, double score) {}
 
   private final Decoder decoder;
+  private long promptRead;
   private final int vocabulary;
   private final int beams;
   private final double lengthPenalty;
@@ -33,9 +34,15 @@ final class BeamSearch {
     this.endOfText = endOfText;
   }
 
+  /** When the prompt had been read, as {@link System#nanoTime} has it. */
+  long promptRead() {
+    return promptRead;
+  }
+
   /** The best continuation of a prompt by at most {@code most} tokens, its end token left out. */
   int[] search(int[] prompt, int most) {
     MemorySegment logits = decoder.feed(prompt);
+    promptRead = System.nanoTime();
     double[] scores = new double[beams];
     // All beams are equal at first; only one may give candidates.
     Arrays.fill(scores, 1, beams, -1e9);

@@ -94,8 +94,9 @@ public final class TextGenerator {
       int[] prompt, int most, FinishReason atEnd, Predicate<String> listener, long begin) {
     Output output = new Output(prompt, listener);
     int[] found;
+    BeamSearch search = new BeamSearch(decoder, vocabulary, options, endOfText);
     try {
-      found = new BeamSearch(decoder, vocabulary, options, endOfText).search(prompt, most);
+      found = search.search(prompt, most);
     } catch (CancelledException e) {
       return result(prompt, FinishReason.CANCELLED, begin, System.nanoTime());
     }
@@ -107,7 +108,7 @@ public final class TextGenerator {
         break;
       }
     }
-    return result(prompt, output.finish(reason), begin, System.nanoTime());
+    return result(prompt, output.finish(reason), begin, search.promptRead());
   }
 
   private Generation result(int[] prompt, FinishReason reason, long begin, long first) {
