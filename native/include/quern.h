@@ -153,8 +153,8 @@ typedef struct quern_step {
     int64_t failed_record;
     /* Whether gradients go on from those of the run before, as in a step of many micro batches. */
     int64_t accumulate;
-    /* For workers who share columns of a product of few rows; zero before a run. */
-    int32_t arrived[QUERN_SHARED_COLUMNS];
+    /* For QUERN_SHARED_COLUMNS groups of workers who share columns of a product of few rows; zero before a run. */
+    int32_t arrived[12];
 } quern_step;
 
 /* Where workers meet; zero before a run. Each counter has a cache line pair of its own. */

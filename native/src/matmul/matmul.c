@@ -43,6 +43,8 @@ static int64_t whole(int64_t count) {
 _Static_assert((QUERN_FEW_ROWS_SUMS + SLICES * MOST_SLICED_SIZE) * 4 <= QUERN_WORK_BYTES,
                "slices fit into a worker's scratch memory");
 
+_Static_assert(sizeof(((quern_step *)0)->arrived) == QUERN_SHARED_COLUMNS * sizeof(int32_t), "each group has a counter");
+
 /* How many workers share columns. They read each other's scratch memory, so no next record may begin before. */
 static int32_t sharers_of(const quern_record *record, int32_t parts) {
     const quern_record *last = record;

@@ -513,6 +513,11 @@ public final class quern_h {
     return 2 << 20;
   }
 
+  /** Most groups of workers that share columns of a product of few rows. */
+  public static int QUERN_SHARED_COLUMNS() {
+    return 12;
+  }
+
   /** Elements that square_sum_f32 adds up into one partial sum. */
   public static int QUERN_SQUARE_SUM_BLOCK() {
     return 16384;
