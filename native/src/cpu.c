@@ -10,7 +10,7 @@
 
 #include <stddef.h>
 #include <stdlib.h>
-#include <string.h>
+#include <strings.h>
 
 #if defined(__x86_64__)
 #include <cpuid.h>
@@ -143,7 +143,7 @@ static int32_t cap(void) {
         return QUERN_TIERS;
     }
     for (int32_t tier = 0; tier < QUERN_TIERS; tier++) {
-        if (strcmp(value, quern_tier_name(tier)) == 0) {
+        if (strcasecmp(value, quern_tier_name(tier)) == 0) {
             return tier;
         }
     }

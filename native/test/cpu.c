@@ -34,6 +34,7 @@ int main(void) {
     capped("avx2", highest < QUERN_AVX2 ? highest : QUERN_AVX2,
            highest > QUERN_AVX2 ? "QUERN_MAX_ISA=avx2 forbids" : why);
     capped("scalar", QUERN_SCALAR, highest > QUERN_SCALAR ? "QUERN_MAX_ISA=scalar forbids" : why);
+    capped("Scalar", QUERN_SCALAR, highest > QUERN_SCALAR ? "QUERN_MAX_ISA=scalar forbids" : why);
     capped("AVX", highest, "QUERN_MAX_ISA is not one of scalar, avx2, avx512, avx512_bf16, amx");
 
     for (int32_t tier = -1; tier <= QUERN_TIERS; tier++) {
