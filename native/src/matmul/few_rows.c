@@ -21,7 +21,7 @@ QUERN_INLINE void put(float *out, float x, const float *bias, int64_t j, int add
 #define TALL_ROWS 6
 #define TALL_COLUMNS (QUERN_LANES == 16 ? 4 : 2)
 #define MOST_ROWS TALL_ROWS
-#define MOST_COLUMNS 6
+#define MOST_COLUMNS QUERN_FEW_ROWS_COLUMNS
 
 /* Bytes of a stream that are asked for ahead: the CPU itself does not look beyond a page. */
 #define AHEAD 384
@@ -54,15 +54,15 @@ QUERN_INLINE void add_products(vfloat sum[MOST_ROWS][MOST_COLUMNS], const left *
 }
 
 /*
-
- * Dot products of `rows` rows of a with `count` columns of op(b), the first of which stands at b and is column j of
- * out; each other is `next` elements further, and `apart` columns. Each sum runs over k in steps of QUERN_LANES in one accumulator, so it does not depend on the
- * company it is computed in. first: whether nothing has read these columns yet.
+ * Dot products of `rows` rows of a with `count` columns of op(b), the first of which stands at b and is column j
+ * of out; each other is `next` elements further, and `apart` columns. Each sum runs over k in steps of
+ * QUERN_LANES in one accumulator, so it does not depend on the company it is computed in. first: whether
+ * nothing has read these columns yet.
  */
 QUERN_INLINE void dots(float *out, int64_t out_stride, left a, const void *b, const int stored,
                        int64_t next, const float *bias, int64_t j, int64_t apart, int add, const int rows,
                        const int count, int first, int64_t depth) {
-    const int line = 64 / (stored == 1 ? 2 : 4);
+    const int line = 64 / (stored == QUERN_BF16 ? 2 : 4);
     vfloat sum[MOST_ROWS][MOST_COLUMNS];
 #pragma GCC unroll 6
     for (int i = 0; i < rows; i++) {
@@ -411,11 +411,11 @@ void quern_few_rows(float *out, int64_t out_stride, const void *a, int a_stored,
                     int64_t rows, int64_t columns, int64_t depth, float *work) {
     if (rows == 0) return;
     switch (stored) {
-        case 0:
-            ANY_ROWS(0);
+        case QUERN_FLOATS:
+            ANY_ROWS(QUERN_FLOATS);
             break;
-        case 1:
-            ANY_ROWS(1);
+        case QUERN_BF16:
+            ANY_ROWS(QUERN_BF16);
             break;
         default:
             ANY_ROWS(QUERN_ROUNDED_FLOATS);

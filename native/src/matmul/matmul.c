@@ -135,15 +135,15 @@ QUERN_INLINE int32_t matmul(const quern_record *record, int32_t part, int32_t pa
 
     /* Which way is taken, and what is rounded, depends on the whole product, never on this worker's share of it. */
     const int rounds = rounded && (a_stored || m > QUERN_FEW_ROWS);
-    const int a_form = a_stored ? 1 : rounds ? QUERN_ROUNDED_FLOATS : 0;
-    const int b_form = stored ? 1 : rounds ? QUERN_ROUNDED_FLOATS : 0;
+    const int a_form = a_stored ? QUERN_BF16 : rounds ? QUERN_ROUNDED_FLOATS : QUERN_FLOATS;
+    const int b_form = stored ? QUERN_BF16 : rounds ? QUERN_ROUNDED_FLOATS : QUERN_FLOATS;
     const int plain = !b_transposed && m <= MOST_SLICED_ROWS && !rounds;
     const int transposed = b_transposed && m <= QUERN_UNPACKED_ROWS && !a_transposed;
     if (plain && k >= LEAST_SLICED_DEPTH && n <= MOST_SLICED_COLUMNS && m * n <= MOST_SLICED_SIZE) {
         return sliced(record, part, parts, accumulate, a_form, b_form);
     }
     if ((plain && m <= QUERN_FEW_ROWS) ||
-        (transposed && (quern_rows_fit(m, k) || (m <= QUERN_FEW_ROWS && a_form == 0)))) {
+        (transposed && (quern_rows_fit(m, k) || (m <= QUERN_FEW_ROWS && a_form == QUERN_FLOATS)))) {
         if (quern_cancelled(record)) return QUERN_CANCELLED;
         quern_range columns = quern_share(n, QUERN_TILE_COLUMNS, part, parts);
         if (columns.first < columns.last) {

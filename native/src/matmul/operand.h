@@ -1,28 +1,28 @@
-/* Operands of products that are made of floats, or of BF16 if `stored`, or of floats that count as rounded to BF16. */
+/* Operands of products, and how they are read. */
 #ifndef QUERN_OPERAND_H
 #define QUERN_OPERAND_H
 
 #include "kernel.h"
 #include "simd/simd.h"
 
-/* Besides 0, floats as they are, and 1, BF16: what `stored` may be. */
-#define QUERN_ROUNDED_FLOATS 2
+/* What `stored` may be: floats as they are, BF16, and floats that count as rounded to BF16. */
+enum { QUERN_FLOATS = 0, QUERN_BF16 = 1, QUERN_ROUNDED_FLOATS = 2 };
 
 /* Where element `at` stands. */
 QUERN_INLINE const void *operand_at(const void *x, int64_t at, int stored) {
-    return stored == 1 ? (const void *)((const uint16_t *)x + at) : (const void *)((const float *)x + at);
+    return stored == QUERN_BF16 ? (const void *)((const uint16_t *)x + at) : (const void *)((const float *)x + at);
 }
 
 /* A vector of elements from `at` on. */
 QUERN_INLINE vfloat operand_load(const void *x, int64_t at, const int stored) {
-    if (stored == 1) return v_load_bf16((const uint16_t *)x + at);
+    if (stored == QUERN_BF16) return v_load_bf16((const uint16_t *)x + at);
     const vfloat y = v_load((const float *)x + at);
     return stored ? v_round_bf16(y) : y;
 }
 
 /* The first n of them; the others are zero, and not read. */
 QUERN_INLINE vfloat operand_load_first(const void *x, int64_t at, int64_t n, const int stored) {
-    if (stored == 1) return v_load_bf16_first((const uint16_t *)x + at, n);
+    if (stored == QUERN_BF16) return v_load_bf16_first((const uint16_t *)x + at, n);
     const vfloat y = v_load_first((const float *)x + at, n);
     return stored ? v_round_bf16(y) : y;
 }

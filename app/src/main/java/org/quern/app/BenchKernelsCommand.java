@@ -196,8 +196,8 @@ final class BenchKernelsCommand implements Callable<Integer> {
     try {
       ProcessBuilder builder =
           new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.INHERIT);
-      try (Children children = Children.start(builder)) {
-        Process process = children.process();
+      try (ChildProcess child = ChildProcess.start(builder)) {
+        Process process = child.process();
         process.getOutputStream().close();
         String said = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
         int code = process.waitFor();

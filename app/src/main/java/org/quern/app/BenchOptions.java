@@ -121,7 +121,7 @@ final class BenchOptions {
     return engine.load(folder);
   }
 
-  /** The matrix products of the model's training step; its weights are never looked at. */
+  /** The matrix products of the model's training step, each size once. */
   List<MatmulShape> products(Engine engine, int rows) {
     Presets preset = Presets.find(model);
     if (preset != null) {

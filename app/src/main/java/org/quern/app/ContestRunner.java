@@ -108,8 +108,8 @@ final class ContestRunner {
       try {
         ProcessBuilder builder = new ProcessBuilder(command).redirectError(errors.toFile());
         builder.environment().putAll(environment);
-        try (Children children = Children.start(builder)) {
-          return finish(children.process(), errors);
+        try (ChildProcess child = ChildProcess.start(builder)) {
+          return finish(child.process(), errors);
         }
       } finally {
         Files.deleteIfExists(errors);

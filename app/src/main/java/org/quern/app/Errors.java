@@ -65,6 +65,13 @@ final class Errors {
     };
   }
 
+  /** Why a file or folder could not be used, for the brackets of a sentence. */
+  static String reason(IOException failed) {
+    return failed instanceof AccessDeniedException
+        ? "no permission"
+        : String.valueOf(failed.getMessage());
+  }
+
   /** One line with a full stop. */
   static String sentence(String message) {
     String line = message.strip().replaceAll("\\s*\\R\\s*", " ");

@@ -3,7 +3,6 @@ package org.quern.app;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.AccessDeniedException;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -34,7 +33,7 @@ final class History {
           "The folder "
               + folder
               + " cannot be made ("
-              + reason(e)
+              + Errors.reason(e)
               + "); choose another with --out.");
     }
     write("");
@@ -90,14 +89,8 @@ final class History {
           "The history "
               + history
               + " cannot be written ("
-              + reason(e)
+              + Errors.reason(e)
               + "); choose another folder with --out.");
     }
-  }
-
-  private static String reason(IOException failed) {
-    return failed instanceof AccessDeniedException
-        ? "no permission"
-        : String.valueOf(failed.getMessage());
   }
 }

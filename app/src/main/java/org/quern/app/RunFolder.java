@@ -1,7 +1,6 @@
 package org.quern.app;
 
 import java.io.IOException;
-import java.nio.file.AccessDeniedException;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -92,7 +91,7 @@ record RunFolder(Path path, boolean made) {
         "The folder "
             + path
             + " cannot be written ("
-            + reason(failed)
+            + Errors.reason(failed)
             + "); choose another with --out.");
   }
 
@@ -194,12 +193,6 @@ record RunFolder(Path path, boolean made) {
     try (Stream<Path> inside = Files.list(folder)) {
       return inside.map(each -> each.getFileName().toString()).collect(Collectors.toSet());
     }
-  }
-
-  private static String reason(IOException failed) {
-    return failed instanceof AccessDeniedException
-        ? "no permission"
-        : String.valueOf(failed.getMessage());
   }
 
   Path tokens() {

@@ -3,20 +3,20 @@ package org.quern.app;
 import java.io.IOException;
 
 /** A process of ours that must not outlive us, nor must those that it starts. */
-final class Children implements AutoCloseable {
+final class ChildProcess implements AutoCloseable {
   private final Process process;
   private final Thread hook;
 
-  private Children(Process process) {
+  private ChildProcess(Process process) {
     this.process = process;
-    hook = new Thread(this::end, "quern-children");
+    hook = new Thread(this::end, "quern-child");
   }
 
   /** Starts a process that ends with this object, or with this JVM however that is stopped. */
-  static Children start(ProcessBuilder builder) throws IOException {
-    Children children = new Children(builder.start());
-    Runtime.getRuntime().addShutdownHook(children.hook);
-    return children;
+  static ChildProcess start(ProcessBuilder builder) throws IOException {
+    ChildProcess child = new ChildProcess(builder.start());
+    Runtime.getRuntime().addShutdownHook(child.hook);
+    return child;
   }
 
   Process process() {
