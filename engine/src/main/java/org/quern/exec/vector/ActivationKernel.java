@@ -13,15 +13,15 @@ final class ActivationKernel implements VectorKernel {
   private static final long COPY_AT = Activations.BLOCK_BYTES;
 
   @Override
-  public int run(long record, int part, int parts) {
-    long n = Fields.integer(record, 0);
-    long kind = Fields.integer(record, 1);
+  public int run(ProgramRecord record, int part, int parts) {
+    long n = record.integer(0);
+    long kind = record.integer(1);
     if (!Activations.known(kind)) {
       return Status.BAD_PROGRAM;
     }
-    long y = Fields.pointer(record, 0);
-    long x = Fields.pointer(record, 1);
-    long scratch = Fields.scratch(record, part);
+    long y = record.pointer(0);
+    long x = record.pointer(1);
+    long scratch = record.scratch(part);
     long last = 4 * Share.first(n, Share.ELEMENTS, part + 1, parts);
     for (long at = 4 * Share.first(n, Share.ELEMENTS, part, parts);
         at < last;
@@ -36,16 +36,16 @@ final class ActivationKernel implements VectorKernel {
   /** {@code dx = act'(x) dy}. */
   static final class Backward implements VectorKernel {
     @Override
-    public int run(long record, int part, int parts) {
-      long n = Fields.integer(record, 0);
-      long kind = Fields.integer(record, 1);
+    public int run(ProgramRecord record, int part, int parts) {
+      long n = record.integer(0);
+      long kind = record.integer(1);
       if (!Activations.known(kind)) {
         return Status.BAD_PROGRAM;
       }
-      long dx = Fields.pointer(record, 0);
-      long dy = Fields.pointer(record, 1);
-      long x = Fields.pointer(record, 2);
-      long scratch = Fields.scratch(record, part);
+      long dx = record.pointer(0);
+      long dy = record.pointer(1);
+      long x = record.pointer(2);
+      long scratch = record.scratch(part);
       long last = 4 * Share.first(n, Share.ELEMENTS, part + 1, parts);
       for (long at = 4 * Share.first(n, Share.ELEMENTS, part, parts);
           at < last;

@@ -11,38 +11,38 @@ import org.quern.exec.Status;
 /** AdamW (Loshchilov and Hutter 2019, algorithm 2), as PyTorch computes it; by elements. */
 final class AdamWKernel implements VectorKernel {
   @Override
-  public int run(long record, int part, int parts) {
-    long step = Fields.step(record);
-    long squares = Fields.pointer(record, 4);
-    if (!Fields.mayUpdate(record, squares)) {
+  public int run(ProgramRecord record, int part, int parts) {
+    long step = record.step();
+    long squares = record.pointer(4);
+    if (!record.mayUpdate(squares)) {
       return Status.OK;
     }
-    long n = Fields.integer(record, 0);
-    double beta1 = Fields.floating(record, 0);
-    double beta2 = Fields.floating(record, 1);
+    long n = record.integer(0);
+    double beta1 = record.floating(0);
+    double beta2 = record.floating(1);
     double rate = Memory.getFloat(step + Fields.STEP_LEARNING_RATE);
     double time = Memory.getLong(step + Fields.STEP_STEP);
     long first = Share.first(n, Share.ELEMENTS, part, parts);
     long last = Share.first(n, Share.ELEMENTS, part + 1, parts);
     long at = 4 * first;
     update(
-        Fields.pointer(record, 0) + at,
-        Fields.pointer(record, 1) + at,
-        Fields.pointer(record, 2) + at,
-        Fields.pointer(record, 3) + at,
+        record.pointer(0) + at,
+        record.pointer(1) + at,
+        record.pointer(2) + at,
+        record.pointer(3) + at,
         4 * last - at,
-        Fields.clip(record, squares),
-        (float) (1 - rate * Fields.floating(record, 3)),
+        record.clip(squares),
+        (float) (1 - rate * record.floating(3)),
         (float) beta1,
         (float) (1 - beta1),
         (float) beta2,
         (float) (1 - beta2),
         (float) (rate / (1 - Math.pow(beta1, time))),
         (float) Math.sqrt(1 - Math.pow(beta2, time)),
-        Fields.floating(record, 2));
-    long copy = Fields.pointer(record, 5);
+        record.floating(2));
+    long copy = record.pointer(5);
     if (copy != 0) {
-      RoundKernel.round(copy, Fields.pointer(record, 0), first, last);
+      RoundKernel.round(copy, record.pointer(0), first, last);
     }
     return Status.OK;
   }

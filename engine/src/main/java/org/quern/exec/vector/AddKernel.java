@@ -11,15 +11,11 @@ import org.quern.exec.Status;
 /** {@code y = a + b}. */
 final class AddKernel implements VectorKernel {
   @Override
-  public int run(long record, int part, int parts) {
-    long n = Fields.integer(record, 0);
+  public int run(ProgramRecord record, int part, int parts) {
+    long n = record.integer(0);
     long at = 4 * Share.first(n, Share.ELEMENTS, part, parts);
     long bytes = 4 * Share.first(n, Share.ELEMENTS, part + 1, parts) - at;
-    add(
-        Fields.pointer(record, 0) + at,
-        Fields.pointer(record, 1) + at,
-        Fields.pointer(record, 2) + at,
-        bytes);
+    add(record.pointer(0) + at, record.pointer(1) + at, record.pointer(2) + at, bytes);
     return Status.OK;
   }
 

@@ -23,18 +23,18 @@ final class AttentionBackward implements VectorKernel {
   private static final long PANELS_AT = 131072;
 
   @Override
-  public int run(long record, int part, int parts) {
-    long b = Fields.integer(record, 0);
-    long h = Fields.integer(record, 2);
-    long g = Fields.integer(record, 3);
-    long d = Fields.integer(record, 4);
+  public int run(ProgramRecord record, int part, int parts) {
+    long b = record.integer(0);
+    long h = record.integer(2);
+    long g = record.integer(3);
+    long d = record.integer(4);
     if (d > AttentionKernel.WIDEST_HEAD) {
       return Status.BAD_PROGRAM;
     }
     if (b * h * g == 0) {
       return Status.OK;
     }
-    long scratch = Fields.scratch(record, part);
+    long scratch = record.scratch(part);
     Memory.fill(scratch + ZEROS_AT, 4L * COLUMNS, 0);
     long last = Share.first(b * g, 1, part + 1, parts);
     for (long item = Share.first(b * g, 1, part, parts); item < last; item++) {
@@ -51,28 +51,25 @@ final class AttentionBackward implements VectorKernel {
     return d <= 1024 ? 96 : 16;
   }
 
-  private static int group(long record, long scratch, long sequence, long group, long heads) {
-    long t = Fields.integer(record, 1);
-    long d = Fields.integer(record, 4);
-    long qRow = 4 * Fields.integer(record, 5);
-    long kRow = 4 * Fields.integer(record, 6);
-    long vRow = 4 * Fields.integer(record, 7);
-    long keys = Fields.integer(record, 9);
-    long window = Fields.integer(record, 10);
-    boolean causal = Fields.integer(record, 11) != 0;
+  private static int group(
+      ProgramRecord record, long scratch, long sequence, long group, long heads) {
+    long t = record.integer(1);
+    long d = record.integer(4);
+    long qRow = 4 * record.integer(5);
+    long kRow = 4 * record.integer(6);
+    long vRow = 4 * record.integer(7);
+    long keys = record.integer(9);
+    long window = record.integer(10);
+    boolean causal = record.integer(11) != 0;
     long firstHead = group * heads;
-    clear(
-        Fields.pointer(record, 0) + sequence * t * qRow + 4 * firstHead * d,
-        qRow,
-        t,
-        4 * d * heads);
-    clear(Fields.pointer(record, 1) + sequence * keys * kRow + 4 * group * d, kRow, keys, 4 * d);
-    clear(Fields.pointer(record, 2) + sequence * keys * vRow + 4 * group * d, vRow, keys, 4 * d);
+    clear(record.pointer(0) + sequence * t * qRow + 4 * firstHead * d, qRow, t, 4 * d * heads);
+    clear(record.pointer(1) + sequence * keys * kRow + 4 * group * d, kRow, keys, 4 * d);
+    clear(record.pointer(2) + sequence * keys * vRow + 4 * group * d, vRow, keys, 4 * d);
     long blockKeys = blockKeys(d);
     for (long key = 0; key < keys; key += blockKeys) {
       long packed = Math.min(blockKeys, keys - key);
-      long k = Fields.pointer(record, 5) + (sequence * keys + key) * kRow + 4 * group * d;
-      long v = Fields.pointer(record, 6) + (sequence * keys + key) * vRow + 4 * group * d;
+      long k = record.pointer(5) + (sequence * keys + key) * kRow + 4 * group * d;
+      long v = record.pointer(6) + (sequence * keys + key) * vRow + 4 * group * d;
       MatmulBlock.pack(scratch + PANELS_AT, k, 4, kRow, d, packed);
       MatmulBlock.pack(
           scratch + PANELS_AT + MatmulBlock.panelBytes(d, packed), v, 4, vRow, d, packed);
@@ -80,7 +77,7 @@ final class AttentionBackward implements VectorKernel {
       long lastRow = causal && window > 0 ? Math.min(t, key + packed + window - 1) : t;
       for (long head = firstHead; head < firstHead + heads; head++) {
         for (long row = firstRow; row < lastRow; row += ROWS) {
-          if (Fields.cancelled(record)) {
+          if (record.cancelled()) {
             return Status.CANCELLED;
           }
           tile(record, scratch, sequence, head, group, row, Math.min(ROWS, t - row), key, packed);
@@ -97,7 +94,7 @@ final class AttentionBackward implements VectorKernel {
   }
 
   private static void tile(
-      long record,
+      ProgramRecord record,
       long scratch,
       long sequence,
       long head,
@@ -106,18 +103,18 @@ final class AttentionBackward implements VectorKernel {
       long rows,
       long key,
       long packed) {
-    long t = Fields.integer(record, 1);
-    long d = Fields.integer(record, 4);
-    long keys = Fields.integer(record, 9);
-    boolean causal = Fields.integer(record, 11) != 0;
-    long qRow = 4 * Fields.integer(record, 5);
-    long kRow = 4 * Fields.integer(record, 6);
-    long vRow = 4 * Fields.integer(record, 7);
-    long outRow = 4 * Fields.integer(record, 8);
+    long t = record.integer(1);
+    long d = record.integer(4);
+    long keys = record.integer(9);
+    boolean causal = record.integer(11) != 0;
+    long qRow = 4 * record.integer(5);
+    long kRow = 4 * record.integer(6);
+    long vRow = 4 * record.integer(7);
+    long outRow = 4 * record.integer(8);
     long qAt = (sequence * t + row) * qRow + 4 * head * d;
     long kAt = (sequence * keys + key) * kRow + 4 * group * d;
     long vAt = (sequence * keys + key) * vRow + 4 * group * d;
-    long dout = Fields.pointer(record, 3) + (sequence * t + row) * outRow + 4 * head * d;
+    long dout = record.pointer(3) + (sequence * t + row) * outRow + 4 * head * d;
     long seen = Math.min(packed, AttentionRow.lastKey(row + rows - 1, causal, keys) - key);
     if (seen <= 0) {
       return;
@@ -131,7 +128,7 @@ final class AttentionBackward implements VectorKernel {
     long add = scratch + ADD_AT;
     long rowPanels = panels + 2 * MatmulBlock.panelBytes(d, packed);
     MatmulBlock.panels(
-        Fields.pointer(record, 4) + qAt,
+        record.pointer(4) + qAt,
         qRow,
         rows,
         rowPanels,
@@ -175,7 +172,7 @@ final class AttentionBackward implements VectorKernel {
         outRow,
         rows,
         d,
-        Fields.pointer(record, 2) + vAt,
+        record.pointer(2) + vAt,
         vRow,
         add);
     MatmulBlock.add(
@@ -183,11 +180,11 @@ final class AttentionBackward implements VectorKernel {
         MatmulBlock.ROW_PANEL_STEP,
         tileRow,
         seen,
-        Fields.pointer(record, 4) + qAt,
+        record.pointer(4) + qAt,
         qRow,
         rows,
         d,
-        Fields.pointer(record, 1) + kAt,
+        record.pointer(1) + kAt,
         kRow,
         add);
     MatmulBlock.packRowPanels(rowPanels, gradients, tileRow, 4, rows, seen);
@@ -196,18 +193,18 @@ final class AttentionBackward implements VectorKernel {
         seen * MatmulBlock.ROW_PANEL_STEP,
         MatmulBlock.ROW_PANEL_STEP,
         rows,
-        Fields.pointer(record, 5) + kAt,
+        record.pointer(5) + kAt,
         kRow,
         seen,
         d,
-        Fields.pointer(record, 0) + qAt,
+        record.pointer(0) + qAt,
         qRow,
         add);
   }
 
   /** From products to p' and ds, in place. */
   private static void row(
-      long record,
+      ProgramRecord record,
       long scratch,
       long sequence,
       long head,
@@ -216,32 +213,27 @@ final class AttentionBackward implements VectorKernel {
       long seen,
       long weights,
       long gradients) {
-    long t = Fields.integer(record, 1);
-    long d = Fields.integer(record, 4);
-    long keys = Fields.integer(record, 9);
-    long window = Fields.integer(record, 10);
-    boolean causal = Fields.integer(record, 11) != 0;
-    float scale = Fields.floating(record, 0);
-    float probability = Fields.floating(record, 1);
+    long t = record.integer(1);
+    long d = record.integer(4);
+    long keys = record.integer(9);
+    long window = record.integer(10);
+    boolean causal = record.integer(11) != 0;
+    float scale = record.floating(0);
+    float probability = record.floating(1);
     long low = Math.max(0, AttentionRow.firstKey(row, causal, window) - key);
     long high = Math.min(seen, AttentionRow.lastKey(row, causal, keys) - key);
     long bytes = (4 * seen + Lanes.BYTES - 1) / Lanes.BYTES * Lanes.BYTES;
     float lse =
-        Memory.getFloat(
-            Fields.pointer(record, 8)
-                + 4 * ((sequence * Fields.integer(record, 2) + head) * t + row));
+        Memory.getFloat(record.pointer(8) + 4 * ((sequence * record.integer(2) + head) * t + row));
     if (high <= low || lse == Float.NEGATIVE_INFINITY) {
       Memory.fill(weights, bytes, 0);
       Memory.fill(gradients, bytes, 0);
       return;
     }
-    long outAt = (sequence * t + row) * 4 * Fields.integer(record, 8) + 4 * head * d;
+    long outAt = (sequence * t + row) * 4 * record.integer(8) + 4 * head * d;
     float delta =
         AttentionRow.dot(
-            Fields.pointer(record, 3) + outAt,
-            Fields.pointer(record, 7) + outAt,
-            4 * d,
-            scratch + SUM_AT);
+            record.pointer(3) + outAt, record.pointer(7) + outAt, 4 * d, scratch + SUM_AT);
     AttentionRow.scale(weights, bytes, low, high, scale);
     Functions.exp(weights, weights, bytes, lse);
     long random = scratch + RANDOM_AT + 64;

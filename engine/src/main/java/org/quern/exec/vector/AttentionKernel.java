@@ -40,25 +40,25 @@ final class AttentionKernel implements VectorKernel {
   private static final long WIDENED_AT = Fields.WORK_BYTES - WIDENED_BYTES;
 
   @Override
-  public int run(long record, int part, int parts) {
-    long b = Fields.integer(record, 0);
-    long t = Fields.integer(record, 1);
-    long h = Fields.integer(record, 2);
-    long d = Fields.integer(record, 4);
+  public int run(ProgramRecord record, int part, int parts) {
+    long b = record.integer(0);
+    long t = record.integer(1);
+    long h = record.integer(2);
+    long d = record.integer(4);
     if (d > WIDEST_HEAD) {
       return Status.BAD_PROGRAM;
     }
     if (b * t * h == 0) {
       return Status.OK;
     }
-    long scratch = Fields.scratch(record, part);
+    long scratch = record.scratch(part);
     Memory.fill(scratch + TAGS_AT, 8 * MOST_SLOTS, 0);
     Memory.fill(scratch + ZEROS_AT, 4L * COLUMNS, 0);
     long high = t <= FEW_ROWS ? 1 : tileRows(d);
     long tiles = (t + high - 1) / high;
     long last = Share.first(b * h * tiles, 1, part + 1, parts);
     for (long item = Share.first(b * h * tiles, 1, part, parts); item < last; item++) {
-      if (Fields.cancelled(record)) {
+      if (record.cancelled()) {
         return Status.CANCELLED;
       }
       long sequence = item / tiles / h;
@@ -74,8 +74,8 @@ final class AttentionKernel implements VectorKernel {
     return Status.OK;
   }
 
-  private static int start(long record, long sequence) {
-    long starts = Fields.pointer(record, 5);
+  private static int start(ProgramRecord record, long sequence) {
+    long starts = record.pointer(5);
     return starts == 0 ? 0 : Memory.getInt(starts + 4 * sequence);
   }
 
@@ -90,19 +90,25 @@ final class AttentionKernel implements VectorKernel {
   }
 
   private static void tile(
-      long record, long scratch, long sequence, long head, long row, long rows, long start) {
-    long d = Fields.integer(record, 4);
-    long keys = Fields.integer(record, 9);
-    long window = Fields.integer(record, 10);
-    boolean causal = Fields.integer(record, 11) != 0;
-    float scale = Fields.floating(record, 0);
+      ProgramRecord record,
+      long scratch,
+      long sequence,
+      long head,
+      long row,
+      long rows,
+      long start) {
+    long d = record.integer(4);
+    long keys = record.integer(9);
+    long window = record.integer(10);
+    boolean causal = record.integer(11) != 0;
+    float scale = record.floating(0);
     long blockKeys = blockKeys(d);
     long scores = scratch + SCORES_AT;
     long scoresRow = 4 * Math.max(blockKeys, COLUMNS);
     long sums = scratch + OUT_AT;
     long sumsRow = (d + COLUMNS - 1) / COLUMNS * MatmulBlock.PANEL_ROW;
-    long qRow = 4 * Fields.integer(record, 5);
-    long q = Fields.pointer(record, 2) + queryAt(record, sequence, row) * qRow + 4 * head * d;
+    long qRow = 4 * record.integer(5);
+    long q = record.pointer(2) + queryAt(record, sequence, row) * qRow + 4 * head * d;
     begin(scratch, rows);
     Memory.fill(sums, rows * sumsRow, 0);
     long first = AttentionRow.firstKey(start + row, causal, window);
@@ -157,18 +163,16 @@ final class AttentionKernel implements VectorKernel {
 
   /** One query row, with keys and values where they lie. */
   private static void row(
-      long record, long scratch, long sequence, long head, long row, long start) {
-    long d = Fields.integer(record, 4);
-    long keys = Fields.integer(record, 9);
-    long window = Fields.integer(record, 10);
-    boolean causal = Fields.integer(record, 11) != 0;
-    float scale = Fields.floating(record, 0);
+      ProgramRecord record, long scratch, long sequence, long head, long row, long start) {
+    long d = record.integer(4);
+    long keys = record.integer(9);
+    long window = record.integer(10);
+    boolean causal = record.integer(11) != 0;
+    float scale = record.floating(0);
     long kRow = keyRow(record, 3);
     long vRow = keyRow(record, 4);
     long q =
-        Fields.pointer(record, 2)
-            + queryAt(record, sequence, row) * 4 * Fields.integer(record, 5)
-            + 4 * head * d;
+        record.pointer(2) + queryAt(record, sequence, row) * 4 * record.integer(5) + 4 * head * d;
     long scores = scratch + SCORES_AT;
     long sums = scratch + OUT_AT;
     long sumsBytes = (d + COLUMNS - 1) / COLUMNS * MatmulBlock.PANEL_ROW;
@@ -196,13 +200,18 @@ final class AttentionKernel implements VectorKernel {
   }
 
   private static void finish(
-      long record, long scratch, long sequence, long head, long row, long rows, long sumsRow) {
-    long t = Fields.integer(record, 1);
-    long d = Fields.integer(record, 4);
-    long outRow = 4 * Fields.integer(record, 8);
-    long out = Fields.pointer(record, 0) + (sequence * t + row) * outRow + 4 * head * d;
-    long lse =
-        Fields.pointer(record, 1) + 4 * ((sequence * Fields.integer(record, 2) + head) * t + row);
+      ProgramRecord record,
+      long scratch,
+      long sequence,
+      long head,
+      long row,
+      long rows,
+      long sumsRow) {
+    long t = record.integer(1);
+    long d = record.integer(4);
+    long outRow = 4 * record.integer(8);
+    long out = record.pointer(0) + (sequence * t + row) * outRow + 4 * head * d;
+    long lse = record.pointer(1) + 4 * ((sequence * record.integer(2) + head) * t + row);
     for (long i = 0; i < rows; i++) {
       AttentionRow.finish(
           out + i * outRow,
@@ -214,17 +223,17 @@ final class AttentionKernel implements VectorKernel {
     }
   }
 
-  private static long queryAt(long record, long sequence, long row) {
-    return sequence * Fields.integer(record, 1) + row;
+  private static long queryAt(ProgramRecord record, long sequence, long row) {
+    return sequence * record.integer(1) + row;
   }
 
-  private static boolean stored(long record) {
-    return (Fields.integer(record, 13) & KEYS_BF16) != 0;
+  private static boolean stored(ProgramRecord record) {
+    return (record.integer(13) & KEYS_BF16) != 0;
   }
 
   /** The bytes from one row of floats of k (pointer 3) or v (pointer 4) to the next. */
-  private static long keyRow(long record, int pointer) {
-    return 4 * Fields.integer(record, pointer + 3);
+  private static long keyRow(ProgramRecord record, int pointer) {
+    return 4 * record.integer(pointer + 3);
   }
 
   /**
@@ -232,36 +241,41 @@ final class AttentionKernel implements VectorKernel {
    * they stand, or in the scratch, where the next ones of BF16 take their place.
    */
   private static long keys(
-      long record, int pointer, long scratch, long sequence, long head, long key, long count) {
-    long g = Fields.integer(record, 3);
-    long d = Fields.integer(record, 4);
-    long s = Fields.integer(record, 9);
-    long flags = Fields.integer(record, 13);
-    long stride = Fields.integer(record, pointer + 3);
-    long group = head / (Fields.integer(record, 2) / g);
+      ProgramRecord record,
+      int pointer,
+      long scratch,
+      long sequence,
+      long head,
+      long key,
+      long count) {
+    long g = record.integer(3);
+    long d = record.integer(4);
+    long s = record.integer(9);
+    long flags = record.integer(13);
+    long stride = record.integer(pointer + 3);
+    long group = head / (record.integer(2) / g);
     long at =
         (flags & KEYS_BY_HEAD) != 0
             ? ((sequence * g + group) * s + key) * stride
             : (sequence * s + key) * stride + group * d;
     if (!stored(record)) {
-      return Fields.pointer(record, pointer) + 4 * at;
+      return record.pointer(pointer) + 4 * at;
     }
-    RoundKernel.widen(
-        scratch + WIDENED_AT, Fields.pointer(record, pointer) + 2 * at, 0, count * stride);
+    RoundKernel.widen(scratch + WIDENED_AT, record.pointer(pointer) + 2 * at, 0, count * stride);
     return scratch + WIDENED_AT;
   }
 
   /** The panels of k transposed, then of v, of a block: packed now, or found packed. */
   private static long packed(
-      long record, long scratch, long sequence, long head, long key, long keys) {
-    long d = Fields.integer(record, 4);
+      ProgramRecord record, long scratch, long sequence, long head, long key, long keys) {
+    long d = record.integer(4);
     long blockKeys = blockKeys(d);
     long slotBytes = MatmulBlock.panelBytes(d, blockKeys) + MatmulBlock.panelBytes(blockKeys, d);
     long end = stored(record) ? WIDENED_AT : Fields.WORK_BYTES;
     long slots = Math.min(MOST_SLOTS, (end - SLOTS_AT) / slotBytes);
-    long group = head / (Fields.integer(record, 2) / Fields.integer(record, 3));
-    long blocks = (Fields.integer(record, 9) + blockKeys - 1) / blockKeys;
-    long tag = (sequence * Fields.integer(record, 3) + group) * blocks + key / blockKeys + 1;
+    long group = head / (record.integer(2) / record.integer(3));
+    long blocks = (record.integer(9) + blockKeys - 1) / blockKeys;
+    long tag = (sequence * record.integer(3) + group) * blocks + key / blockKeys + 1;
     long slot = tag % slots;
     long panels = scratch + SLOTS_AT + slot * slotBytes;
     if (Memory.getLong(scratch + TAGS_AT + 8 * slot) != tag) {
@@ -276,7 +290,7 @@ final class AttentionKernel implements VectorKernel {
 
   /** Drops weights of keys {@code [key, key + high)} of a row. */
   private static void drop(
-      long record,
+      ProgramRecord record,
       long scratch,
       long sequence,
       long head,
@@ -284,7 +298,7 @@ final class AttentionKernel implements VectorKernel {
       long key,
       long high,
       long weights) {
-    float probability = Fields.floating(record, 1);
+    float probability = record.floating(1);
     if (probability > 0 && high > 0) {
       long random = scratch + RANDOM_AT + 64;
       random(record, random, sequence, head, row, key, high);
@@ -294,11 +308,9 @@ final class AttentionKernel implements VectorKernel {
 
   /** The random numbers that decide about a row's weights for keys from {@code key} on. */
   static void random(
-      long record, long to, long sequence, long head, long row, long key, long count) {
+      ProgramRecord record, long to, long sequence, long head, long row, long key, long count) {
     long index =
-        ((sequence * Fields.integer(record, 2) + head) * Fields.integer(record, 1) + row)
-                * Fields.integer(record, 9)
-            + key;
-    Philox.uniform(to, Fields.step(record), (int) Fields.integer(record, 12), index, count);
+        ((sequence * record.integer(2) + head) * record.integer(1) + row) * record.integer(9) + key;
+    Philox.uniform(to, record.step(), (int) record.integer(12), index, count);
   }
 }

@@ -11,14 +11,14 @@ import org.quern.exec.Status;
 /** {@code out[c] (+)= sum over n of x[n, c]}. */
 final class ColumnSumKernel implements VectorKernel {
   @Override
-  public int run(long record, int part, int parts) {
-    long n = Fields.integer(record, 0);
-    long c = Fields.integer(record, 1);
-    long out = Fields.pointer(record, 0);
-    long x = Fields.pointer(record, 1);
+  public int run(ProgramRecord record, int part, int parts) {
+    long n = record.integer(0);
+    long c = record.integer(1);
+    long out = record.pointer(0);
+    long x = record.pointer(1);
     long last = 4 * Share.first(c, Share.ELEMENTS, part + 1, parts);
     long at = 4 * Share.first(c, Share.ELEMENTS, part, parts);
-    if (!Fields.adds(record, 0)) {
+    if (!record.adds(0)) {
       Memory.clear(out + at, last - at);
     }
     for (; at <= last - 4 * BYTES; at += 4 * BYTES) {

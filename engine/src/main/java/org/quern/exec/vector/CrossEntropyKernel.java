@@ -16,14 +16,14 @@ final class CrossEntropyKernel implements VectorKernel {
   private static final long BLOCK_AT = 64;
 
   @Override
-  public int run(long record, int part, int parts) {
-    long n = Fields.integer(record, 0);
-    long v = Fields.integer(record, 1);
-    long losses = Fields.pointer(record, 0);
-    long lses = Fields.pointer(record, 1);
-    long logits = Fields.pointer(record, 2);
-    long labels = Fields.pointer(record, 3);
-    long scratch = Fields.scratch(record, part);
+  public int run(ProgramRecord record, int part, int parts) {
+    long n = record.integer(0);
+    long v = record.integer(1);
+    long losses = record.pointer(0);
+    long lses = record.pointer(1);
+    long logits = record.pointer(2);
+    long labels = record.pointer(3);
+    long scratch = record.scratch(part);
     long last = Share.first(n, 1, part + 1, parts);
     for (long row = Share.first(n, 1, part, parts); row < last; row++) {
       int label = Memory.getInt(labels + 4 * row);
@@ -85,15 +85,15 @@ final class CrossEntropyKernel implements VectorKernel {
    */
   static final class Backward implements VectorKernel {
     @Override
-    public int run(long record, int part, int parts) {
-      long n = Fields.integer(record, 0);
-      long v = Fields.integer(record, 1);
-      long dlogits = Fields.pointer(record, 0);
-      long logits = Fields.pointer(record, 1);
-      long labels = Fields.pointer(record, 2);
-      long lses = Fields.pointer(record, 3);
-      float scale = Memory.getFloat(Fields.step(record) + Fields.STEP_LOSS_SCALE);
-      long scratch = Fields.scratch(record, part);
+    public int run(ProgramRecord record, int part, int parts) {
+      long n = record.integer(0);
+      long v = record.integer(1);
+      long dlogits = record.pointer(0);
+      long logits = record.pointer(1);
+      long labels = record.pointer(2);
+      long lses = record.pointer(3);
+      float scale = Memory.getFloat(record.step() + Fields.STEP_LOSS_SCALE);
+      long scratch = record.scratch(part);
       long last = Share.first(n, 1, part + 1, parts);
       for (long row = Share.first(n, 1, part, parts); row < last; row++) {
         int label = Memory.getInt(labels + 4 * row);
@@ -124,15 +124,15 @@ final class CrossEntropyKernel implements VectorKernel {
   /** Losses and their gradient, each exponential taken once. In place: dlogits = logits. */
   static final class WithGradient implements VectorKernel {
     @Override
-    public int run(long record, int part, int parts) {
-      long n = Fields.integer(record, 0);
-      long v = Fields.integer(record, 1);
-      long losses = Fields.pointer(record, 0);
-      long dlogits = Fields.pointer(record, 1);
-      long logits = Fields.pointer(record, 2);
-      long labels = Fields.pointer(record, 3);
-      float scale = Memory.getFloat(Fields.step(record) + Fields.STEP_LOSS_SCALE);
-      long scratch = Fields.scratch(record, part);
+    public int run(ProgramRecord record, int part, int parts) {
+      long n = record.integer(0);
+      long v = record.integer(1);
+      long losses = record.pointer(0);
+      long dlogits = record.pointer(1);
+      long logits = record.pointer(2);
+      long labels = record.pointer(3);
+      float scale = Memory.getFloat(record.step() + Fields.STEP_LOSS_SCALE);
+      long scratch = record.scratch(part);
       long last = Share.first(n, 1, part + 1, parts);
       for (long row = Share.first(n, 1, part, parts); row < last; row++) {
         int label = Memory.getInt(labels + 4 * row);

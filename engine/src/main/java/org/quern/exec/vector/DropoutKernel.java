@@ -17,14 +17,14 @@ final class DropoutKernel implements VectorKernel {
   private static final long RANDOM_AT = 64;
 
   @Override
-  public int run(long record, int part, int parts) {
-    long n = Fields.integer(record, 0);
-    int stream = (int) Fields.integer(record, 1);
-    float probability = Fields.floating(record, 0);
-    long y = Fields.pointer(record, 0);
-    long x = Fields.pointer(record, 1);
-    long step = Fields.step(record);
-    long random = Fields.scratch(record, part) + RANDOM_AT;
+  public int run(ProgramRecord record, int part, int parts) {
+    long n = record.integer(0);
+    int stream = (int) record.integer(1);
+    float probability = record.floating(0);
+    long y = record.pointer(0);
+    long x = record.pointer(1);
+    long step = record.step();
+    long random = record.scratch(part) + RANDOM_AT;
     long last = 4 * Share.first(n, Share.ELEMENTS, part + 1, parts);
     for (long at = 4 * Share.first(n, Share.ELEMENTS, part, parts); at < last; at += BLOCK_BYTES) {
       long bytes = Math.min(BLOCK_BYTES, last - at);

@@ -13,19 +13,19 @@ final class EmbeddingKernel implements VectorKernel {
   private static final int STORED_BF16 = 8;
 
   @Override
-  public int run(long record, int part, int parts) {
-    long n = Fields.integer(record, 0);
-    long bytes = 4 * Fields.integer(record, 1);
-    long v = Fields.integer(record, 2);
-    long t = Fields.integer(record, 3);
-    long p = Fields.integer(record, 4);
-    long out = Fields.pointer(record, 0);
-    long ids = Fields.pointer(record, 1);
-    long table = Fields.pointer(record, 2);
-    long positions = Fields.pointer(record, 3);
-    long starts = Fields.pointer(record, 4);
-    boolean stored = (Fields.integer(record, 5) & STORED_BF16) != 0;
-    long scratch = Fields.scratch(record, part);
+  public int run(ProgramRecord record, int part, int parts) {
+    long n = record.integer(0);
+    long bytes = 4 * record.integer(1);
+    long v = record.integer(2);
+    long t = record.integer(3);
+    long p = record.integer(4);
+    long out = record.pointer(0);
+    long ids = record.pointer(1);
+    long table = record.pointer(2);
+    long positions = record.pointer(3);
+    long starts = record.pointer(4);
+    boolean stored = (record.integer(5) & STORED_BF16) != 0;
+    long scratch = record.scratch(part);
     long last = Share.first(n, 1, part + 1, parts);
     for (long row = Share.first(n, 1, part, parts); row < last; row++) {
       int id = Memory.getInt(ids + 4 * row);
@@ -57,23 +57,23 @@ final class EmbeddingKernel implements VectorKernel {
    */
   static final class Backward implements VectorKernel {
     @Override
-    public int run(long record, int part, int parts) {
-      long n = Fields.integer(record, 0);
-      long c = Fields.integer(record, 1);
-      long v = Fields.integer(record, 2);
-      long t = Fields.integer(record, 3);
-      long p = Fields.integer(record, 4);
-      long dtable = Fields.pointer(record, 0);
-      long ids = Fields.pointer(record, 1);
-      long dout = Fields.pointer(record, 2);
-      long dpositions = Fields.pointer(record, 3);
-      long scratch = Fields.scratch(record, part);
+    public int run(ProgramRecord record, int part, int parts) {
+      long n = record.integer(0);
+      long c = record.integer(1);
+      long v = record.integer(2);
+      long t = record.integer(3);
+      long p = record.integer(4);
+      long dtable = record.pointer(0);
+      long ids = record.pointer(1);
+      long dout = record.pointer(2);
+      long dpositions = record.pointer(3);
+      long scratch = record.scratch(part);
       long from = 4 * Share.first(c, Share.ELEMENTS, part, parts);
       long bytes = 4 * Share.first(c, Share.ELEMENTS, part + 1, parts) - from;
-      if (dtable != 0 && !Fields.adds(record, 0)) {
+      if (dtable != 0 && !record.adds(0)) {
         clear(dtable + from, v, 4 * c, bytes);
       }
-      if (dpositions != 0 && !Fields.adds(record, 3)) {
+      if (dpositions != 0 && !record.adds(3)) {
         clear(dpositions + from, p, 4 * c, bytes);
       }
       for (long row = 0; row < n; row++) {

@@ -14,16 +14,16 @@ final class GatedActivationKernel implements VectorKernel {
   private static final long COPY_AT = 2 * Activations.BLOCK_BYTES;
 
   @Override
-  public int run(long record, int part, int parts) {
-    long n = Fields.integer(record, 0);
-    long kind = Fields.integer(record, 1);
+  public int run(ProgramRecord record, int part, int parts) {
+    long n = record.integer(0);
+    long kind = record.integer(1);
     if (!Activations.known(kind)) {
       return Status.BAD_PROGRAM;
     }
-    long y = Fields.pointer(record, 0);
-    long gate = Fields.pointer(record, 1);
-    long up = Fields.pointer(record, 2);
-    long scratch = Fields.scratch(record, part);
+    long y = record.pointer(0);
+    long gate = record.pointer(1);
+    long up = record.pointer(2);
+    long scratch = record.scratch(part);
     long last = 4 * Share.first(n, Share.ELEMENTS, part + 1, parts);
     for (long at = 4 * Share.first(n, Share.ELEMENTS, part, parts);
         at < last;
@@ -38,18 +38,18 @@ final class GatedActivationKernel implements VectorKernel {
   /** {@code dgate = dy up act'(gate)}; {@code dup = dy act(gate)}. */
   static final class Backward implements VectorKernel {
     @Override
-    public int run(long record, int part, int parts) {
-      long n = Fields.integer(record, 0);
-      long kind = Fields.integer(record, 1);
+    public int run(ProgramRecord record, int part, int parts) {
+      long n = record.integer(0);
+      long kind = record.integer(1);
       if (!Activations.known(kind)) {
         return Status.BAD_PROGRAM;
       }
-      long dgate = Fields.pointer(record, 0);
-      long dup = Fields.pointer(record, 1);
-      long dy = Fields.pointer(record, 2);
-      long gate = Fields.pointer(record, 3);
-      long up = Fields.pointer(record, 4);
-      long scratch = Fields.scratch(record, part);
+      long dgate = record.pointer(0);
+      long dup = record.pointer(1);
+      long dy = record.pointer(2);
+      long gate = record.pointer(3);
+      long up = record.pointer(4);
+      long scratch = record.scratch(part);
       long last = 4 * Share.first(n, Share.ELEMENTS, part + 1, parts);
       for (long at = 4 * Share.first(n, Share.ELEMENTS, part, parts);
           at < last;

@@ -8,20 +8,20 @@ final class GradientNormKernel implements VectorKernel {
   private static final float EPSILON = 1e-6f;
 
   @Override
-  public int run(long record, int part, int parts) {
+  public int run(ProgramRecord record, int part, int parts) {
     if (part == 0) {
-      long step = Fields.step(record);
-      double sum = LossSumKernel.sum(Fields.pointer(record, 1), Fields.integer(record, 0));
+      long step = record.step();
+      double sum = LossSumKernel.sum(record.pointer(1), record.integer(0));
       float norm = (float) Math.sqrt(sum);
       float most = Memory.getFloat(step + Fields.STEP_MAX_NORM);
       float loss = Memory.getFloat(step + Fields.STEP_LOSS);
       boolean finite = Float.isFinite(norm) && Float.isFinite(loss);
-      Memory.setFloat(Fields.pointer(record, 0), norm);
+      Memory.setFloat(record.pointer(0), norm);
       Memory.setFloat(step + Fields.STEP_GRAD_NORM, norm);
       Memory.setFloat(
           step + Fields.STEP_CLIP_SCALE, most == 0 ? 1 : Math.min(1, most / (norm + EPSILON)));
       if (!finite && Memory.getInt(step + Fields.STEP_NONFINITE) == 0) {
-        Fields.setNonfinite(record);
+        record.setNonfinite();
       }
     }
     return Status.OK;

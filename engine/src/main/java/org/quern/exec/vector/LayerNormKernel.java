@@ -11,26 +11,24 @@ import org.quern.exec.Status;
 /** {@code out = (x - mean) * rstd * gamma + beta} (Ba, Kiros and Hinton 2016), by rows. */
 final class LayerNormKernel implements VectorKernel {
   @Override
-  public int run(long record, int part, int parts) {
-    long n = Fields.integer(record, 0);
-    long c = Fields.integer(record, 1);
-    float epsilon = Fields.floating(record, 0);
-    long out = Fields.pointer(record, 0);
-    long means = Fields.pointer(record, 1);
-    long rstds = Fields.pointer(record, 2);
-    long x = Fields.pointer(record, 3);
-    long gamma = Fields.pointer(record, 4);
-    long beta = Fields.pointer(record, 5);
-    long scratch = Fields.scratch(record, part);
+  public int run(ProgramRecord record, int part, int parts) {
+    long n = record.integer(0);
+    long c = record.integer(1);
+    float epsilon = record.floating(0);
+    long out = record.pointer(0);
+    long means = record.pointer(1);
+    long rstds = record.pointer(2);
+    long x = record.pointer(3);
+    long gamma = record.pointer(4);
+    long beta = record.pointer(5);
+    long scratch = record.scratch(part);
     long bytes = 4 * c;
     long last = Share.first(n, 1, part + 1, parts);
     for (long row = Share.first(n, 1, part, parts); row < last; row++) {
       long from = x + row * bytes;
-      float mean = sum(from, bytes, scratch) / c;
-      float variance = squares(from, bytes, mean, scratch) / c;
-      float rstd = (float) (1 / Math.sqrt((double) variance + epsilon));
-      Memory.setFloat(means + 4 * row, mean);
-      Memory.setFloat(rstds + 4 * row, rstd);
+      statistics(means + 4 * row, rstds + 4 * row, from, bytes, epsilon, scratch);
+      float mean = Memory.getFloat(means + 4 * row);
+      float rstd = Memory.getFloat(rstds + 4 * row);
       if (beta == 0) {
         scale(out + row * bytes, from, gamma, bytes, mean, rstd);
       } else {
@@ -40,7 +38,9 @@ final class LayerNormKernel implements VectorKernel {
     return Status.OK;
   }
 
-  private static float sum(long x, long bytes, long scratch) {
+  /** Writes the mean of a row and one over its standard deviation. */
+  private static void statistics(
+      long means, long rstds, long x, long bytes, float epsilon, long scratch) {
     FloatVector sum0 = FloatVector.zero(FLOATS);
     FloatVector sum1 = sum0;
     long at = 0;
@@ -53,26 +53,24 @@ final class LayerNormKernel implements VectorKernel {
     for (; at < bytes; at += 4) {
       sum += Memory.getFloat(x + at);
     }
-    return sum;
-  }
-
-  private static float squares(long x, long bytes, float mean, long scratch) {
-    FloatVector sum0 = FloatVector.zero(FLOATS);
-    FloatVector sum1 = sum0;
-    long at = 0;
-    for (; at <= bytes - 2 * BYTES; at += 2 * BYTES) {
+    long c = bytes / 4;
+    float mean = sum / c;
+    FloatVector square0 = FloatVector.zero(FLOATS);
+    FloatVector square1 = square0;
+    for (at = 0; at <= bytes - 2 * BYTES; at += 2 * BYTES) {
       FloatVector d0 = FloatVector.fromMemorySegment(FLOATS, ALL, x + at, ORDER).sub(mean);
       FloatVector d1 = FloatVector.fromMemorySegment(FLOATS, ALL, x + at + BYTES, ORDER).sub(mean);
-      sum0 = d0.fma(d0, sum0);
-      sum1 = d1.fma(d1, sum1);
+      square0 = d0.fma(d0, square0);
+      square1 = d1.fma(d1, square1);
     }
-    sum0.add(sum1).intoMemorySegment(ALL, scratch, ORDER);
-    float sum = Memory.sum(scratch);
+    square0.add(square1).intoMemorySegment(ALL, scratch, ORDER);
+    float squares = Memory.sum(scratch);
     for (; at < bytes; at += 4) {
       float d = Memory.getFloat(x + at) - mean;
-      sum = Math.fma(d, d, sum);
+      squares = Math.fma(d, d, squares);
     }
-    return sum;
+    Memory.setFloat(means, mean);
+    Memory.setFloat(rstds, (float) (1 / Math.sqrt((double) (squares / c) + epsilon)));
   }
 
   private static void scale(
@@ -116,35 +114,32 @@ final class LayerNormKernel implements VectorKernel {
     private static final long PRODUCT_AT = 64;
 
     @Override
-    public int run(long record, int part, int parts) {
-      long n = Fields.integer(record, 0);
-      long c = Fields.integer(record, 1);
-      long dx = Fields.pointer(record, 0);
-      long dgamma = Fields.pointer(record, 1);
-      long dbeta = Fields.pointer(record, 2);
-      long dout = Fields.pointer(record, 3);
-      long x = Fields.pointer(record, 4);
-      long means = Fields.pointer(record, 5);
-      long rstds = Fields.pointer(record, 6);
-      long gamma = Fields.pointer(record, 7);
-      long scratch = Fields.scratch(record, part);
+    public int run(ProgramRecord record, int part, int parts) {
+      long n = record.integer(0);
+      long c = record.integer(1);
+      long dx = record.pointer(0);
+      long dgamma = record.pointer(1);
+      long dbeta = record.pointer(2);
+      long dout = record.pointer(3);
+      long x = record.pointer(4);
+      long means = record.pointer(5);
+      long rstds = record.pointer(6);
+      long gamma = record.pointer(7);
+      long scratch = record.scratch(part);
       long bytes = 4 * c;
       long last = Share.first(n, 1, part + 1, parts);
       for (long row = Share.first(n, 1, part, parts); row < last; row++) {
         long at = row * bytes;
         float mean = Memory.getFloat(means + 4 * row);
         float rstd = Memory.getFloat(rstds + 4 * row);
-        sums(dout + at, x + at, gamma, bytes, mean, rstd, scratch);
-        float meanD = Memory.getFloat(scratch) / c;
-        float meanProduct = Memory.getFloat(scratch + 4) / c;
-        input(dx + at, dout + at, x + at, gamma, bytes, mean, rstd, meanD, meanProduct);
+        input(dx + at, dout + at, x + at, gamma, bytes, mean, rstd, scratch);
       }
       long end = 4 * Share.first(c, Share.ELEMENTS, part + 1, parts);
       long at = 4 * Share.first(c, Share.ELEMENTS, part, parts);
-      if (!Fields.adds(record, 1)) {
+      if (!record.adds(1)) {
         Memory.clear(dgamma + at, end - at);
       }
-      if (dbeta != 0 && !Fields.adds(record, 2)) {
+      if (dbeta != 0 && !record.adds(2)) {
         Memory.clear(dbeta + at, end - at);
       }
       // Row by row, which reads memory in order; the sums stay in the first-level cache.
@@ -160,9 +155,9 @@ final class LayerNormKernel implements VectorKernel {
       return Status.OK;
     }
 
-    /** Leaves the sums of d and of d * norm in scratch. */
-    private static void sums(
-        long dout, long x, long gamma, long bytes, float mean, float rstd, long scratch) {
+    /** One row of dx: the sums of d and of d * norm first. */
+    private static void input(
+        long dx, long dout, long x, long gamma, long bytes, float mean, float rstd, long scratch) {
       FloatVector sum = FloatVector.zero(FLOATS);
       FloatVector product = sum;
       long at = 0;
@@ -185,23 +180,11 @@ final class LayerNormKernel implements VectorKernel {
         s += d;
         p = Math.fma(d, (Memory.getFloat(x + at) - mean) * rstd, p);
       }
-      Memory.setFloat(scratch, s);
-      Memory.setFloat(scratch + 4, p);
-    }
-
-    private static void input(
-        long dx,
-        long dout,
-        long x,
-        long gamma,
-        long bytes,
-        float mean,
-        float rstd,
-        float meanD,
-        float meanProduct) {
+      long c = bytes / 4;
+      float meanD = s / c;
+      float meanProduct = p / c;
       FloatVector minus = FloatVector.broadcast(FLOATS, -meanProduct);
-      long at = 0;
-      for (; at <= bytes - BYTES; at += BYTES) {
+      for (at = 0; at <= bytes - BYTES; at += BYTES) {
         FloatVector d =
             FloatVector.fromMemorySegment(FLOATS, ALL, dout + at, ORDER)
                 .mul(FloatVector.fromMemorySegment(FLOATS, ALL, gamma + at, ORDER))

@@ -5,15 +5,15 @@ import org.quern.exec.Status;
 /** {@code out[0] = step.loss = step.loss_scale * sum of losses}, added as doubles by worker 0. */
 final class LossSumKernel implements VectorKernel {
   @Override
-  public int run(long record, int part, int parts) {
+  public int run(ProgramRecord record, int part, int parts) {
     if (part == 0) {
-      long step = Fields.step(record);
-      double sum = sum(Fields.pointer(record, 1), Fields.integer(record, 0));
+      long step = record.step();
+      double sum = sum(record.pointer(1), record.integer(0));
       float loss = (float) (sum * Memory.getFloat(step + Fields.STEP_LOSS_SCALE));
-      Memory.setFloat(Fields.pointer(record, 0), loss);
+      Memory.setFloat(record.pointer(0), loss);
       Memory.setFloat(step + Fields.STEP_LOSS, loss);
       if (!Float.isFinite(loss)) {
-        Fields.setNonfinite(record);
+        record.setNonfinite();
       }
     }
     return Status.OK;

@@ -33,28 +33,28 @@ final class MatmulInt8Kernel implements VectorKernel {
   private static final int PARTS = BYTES.length() / Lanes.COUNT;
 
   @Override
-  public int run(long record, int part, int parts) {
-    long m = Fields.integer(record, 0);
-    long n = Fields.integer(record, 1);
-    long k = Fields.integer(record, 2);
-    long aStride = 4 * Fields.integer(record, 3);
-    long bStride = Fields.integer(record, 4);
-    long outStride = 4 * Fields.integer(record, 5);
-    long group = Math.min(k, Fields.integer(record, 6));
+  public int run(ProgramRecord record, int part, int parts) {
+    long m = record.integer(0);
+    long n = record.integer(1);
+    long k = record.integer(2);
+    long aStride = 4 * record.integer(3);
+    long bStride = record.integer(4);
+    long outStride = 4 * record.integer(5);
+    long group = Math.min(k, record.integer(6));
     long groups = (k + group - 1) / group;
-    long out = Fields.pointer(record, 0);
-    long a = Fields.pointer(record, 1);
-    long b = Fields.pointer(record, 2);
-    long bias = Fields.pointer(record, 3);
-    long bScales = Fields.pointer(record, 4);
-    long lanes = Fields.scratch(record, part);
+    long out = record.pointer(0);
+    long a = record.pointer(1);
+    long b = record.pointer(2);
+    long bias = record.pointer(3);
+    long bScales = record.pointer(4);
+    long lanes = record.scratch(part);
     long rounded = lanes + 2 * Lanes.BYTES;
     long rowBytes = 4 * (k + groups);
     long together = Math.clamp((Fields.WORK_BYTES - 2 * Lanes.BYTES) / rowBytes, 1, MOST_ROWS);
     long first = Share.first(n, Share.ELEMENTS, part, parts);
     long last = Share.first(n, Share.ELEMENTS, part + 1, parts);
     for (long i = 0; i < m && first < last; i += together) {
-      if (Fields.cancelled(record)) {
+      if (record.cancelled()) {
         return Status.CANCELLED;
       }
       long rows = Math.min(together, m - i);

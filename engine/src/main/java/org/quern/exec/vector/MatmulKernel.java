@@ -34,11 +34,11 @@ final class MatmulKernel implements VectorKernel {
   private static final long BASE_AT = TILE_AT + MatmulBlock.TILE_BYTES;
 
   @Override
-  public int run(long record, int part, int parts) {
-    long m = Fields.integer(record, 0);
-    long n = Fields.integer(record, 1);
-    long k = Fields.integer(record, 2);
-    int flags = (int) Fields.integer(record, 6);
+  public int run(ProgramRecord record, int part, int parts) {
+    long m = record.integer(0);
+    long n = record.integer(1);
+    long k = record.integer(2);
+    int flags = (int) record.integer(6);
     if (m == 0 || n == 0) {
       return Status.OK;
     }
@@ -93,42 +93,32 @@ final class MatmulKernel implements VectorKernel {
 
   /** Rows {@code [i0, i1)} by a block of b: from column j and depth p on. */
   private static int multiply(
-      long record, int part, long i0, long i1, long j, long columns, long p) {
-    long k = Fields.integer(record, 2);
-    long aStride = 4 * Fields.integer(record, 3);
-    long bStride = 4 * Fields.integer(record, 4);
-    long outStride = 4 * Fields.integer(record, 5);
-    int flags = (int) Fields.integer(record, 6);
+      ProgramRecord record, int part, long i0, long i1, long j, long columns, long p) {
+    long k = record.integer(2);
+    long aStride = 4 * record.integer(3);
+    long bStride = 4 * record.integer(4);
+    long outStride = 4 * record.integer(5);
+    int flags = (int) record.integer(6);
     boolean transposeA = (flags & TRANSPOSE_A) != 0;
     boolean transposeB = (flags & TRANSPOSE_B) != 0;
     long aRow = transposeA ? 4 : aStride;
     long aStep = transposeA ? aStride : 4;
     long bStep = transposeB ? 4 : bStride;
     long bColumn = transposeB ? bStride : 4;
-    boolean accumulate = (flags & ACCUMULATE) != 0 && Fields.adds(record, 0);
-    long bias = Fields.pointer(record, 3);
-    long out = Fields.pointer(record, 0) + 4 * j;
-    long scratch = Fields.scratch(record, part);
+    boolean accumulate = (flags & ACCUMULATE) != 0 && record.adds(0);
+    long bias = record.pointer(3);
+    long out = record.pointer(0) + 4 * j;
+    long scratch = record.scratch(part);
     long depth = Math.min(DEPTH, k - p);
     MatmulBlock.pack(
-        scratch,
-        Fields.pointer(record, 2) + p * bStep + j * bColumn,
-        bStep,
-        bColumn,
-        depth,
-        columns);
+        scratch, record.pointer(2) + p * bStep + j * bColumn, bStep, bColumn, depth, columns);
     for (long i = i0; i < i1; i += BLOCK_ROWS) {
-      if (Fields.cancelled(record)) {
+      if (record.cancelled()) {
         return Status.CANCELLED;
       }
       long rows = Math.min(BLOCK_ROWS, i1 - i);
       MatmulBlock.packRowPanels(
-          scratch + ROWS_AT,
-          Fields.pointer(record, 1) + i * aRow + p * aStep,
-          aRow,
-          aStep,
-          rows,
-          depth);
+          scratch + ROWS_AT, record.pointer(1) + i * aRow + p * aStep, aRow, aStep, rows, depth);
       long start = p == 0 && bias != 0 ? bias + 4 * j : 0;
       tiles(scratch, rows, depth, columns, out + i * outStride, outStride, start, accumulate, p);
     }

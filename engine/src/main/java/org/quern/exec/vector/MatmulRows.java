@@ -29,26 +29,26 @@ final class MatmulRows {
 
   private MatmulRows() {}
 
-  static int run(long record, int part, int parts) {
-    long m = Fields.integer(record, 0);
-    long n = Fields.integer(record, 1);
-    long k = Fields.integer(record, 2);
-    long aStride = 4 * Fields.integer(record, 3);
-    long bStride = 4 * Fields.integer(record, 4);
-    long outStride = 4 * Fields.integer(record, 5);
-    int flags = (int) Fields.integer(record, 6);
-    long out = Fields.pointer(record, 0);
-    long a = Fields.pointer(record, 1);
-    long b = Fields.pointer(record, 2);
-    long bias = Fields.pointer(record, 3);
-    long scratch = Fields.scratch(record, part);
+  static int run(ProgramRecord record, int part, int parts) {
+    long m = record.integer(0);
+    long n = record.integer(1);
+    long k = record.integer(2);
+    long aStride = 4 * record.integer(3);
+    long bStride = 4 * record.integer(4);
+    long outStride = 4 * record.integer(5);
+    int flags = (int) record.integer(6);
+    long out = record.pointer(0);
+    long a = record.pointer(1);
+    long b = record.pointer(2);
+    long bias = record.pointer(3);
+    long scratch = record.scratch(part);
     long first = Share.first(n, 2 * Share.ELEMENTS, part, parts);
     long last = Share.first(n, 2 * Share.ELEMENTS, part + 1, parts);
-    boolean add = (flags & 4) != 0 && Fields.adds(record, 0);
+    boolean add = (flags & 4) != 0 && record.adds(0);
     boolean transposed = (flags & 2) != 0;
     long pass = transposed ? PASS_TRANSPOSED : m == 1 ? PASS : PASS_OF_ROWS;
     for (long j = first; j < last; j += pass) {
-      if (Fields.cancelled(record)) {
+      if (record.cancelled()) {
         return Status.CANCELLED;
       }
       long wide = Math.min(pass, last - j);

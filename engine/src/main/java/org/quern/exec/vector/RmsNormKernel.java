@@ -11,15 +11,15 @@ import org.quern.exec.Status;
 /** {@code out = x * rstd * gamma}, rstd = 1 / sqrt(mean(x^2) + epsilon) (Zhang, Sennrich 2019). */
 final class RmsNormKernel implements VectorKernel {
   @Override
-  public int run(long record, int part, int parts) {
-    long n = Fields.integer(record, 0);
-    long c = Fields.integer(record, 1);
-    float epsilon = Fields.floating(record, 0);
-    long out = Fields.pointer(record, 0);
-    long rstds = Fields.pointer(record, 1);
-    long x = Fields.pointer(record, 2);
-    long gamma = Fields.pointer(record, 3);
-    long scratch = Fields.scratch(record, part);
+  public int run(ProgramRecord record, int part, int parts) {
+    long n = record.integer(0);
+    long c = record.integer(1);
+    float epsilon = record.floating(0);
+    long out = record.pointer(0);
+    long rstds = record.pointer(1);
+    long x = record.pointer(2);
+    long gamma = record.pointer(3);
+    long scratch = record.scratch(part);
     long bytes = 4 * c;
     long last = Share.first(n, 1, part + 1, parts);
     for (long row = Share.first(n, 1, part, parts); row < last; row++) {
@@ -70,40 +70,40 @@ final class RmsNormKernel implements VectorKernel {
    */
   static final class Backward implements VectorKernel {
     @Override
-    public int run(long record, int part, int parts) {
-      long n = Fields.integer(record, 0);
-      long c = Fields.integer(record, 1);
-      long dx = Fields.pointer(record, 0);
-      long dgamma = Fields.pointer(record, 1);
-      long dout = Fields.pointer(record, 2);
-      long x = Fields.pointer(record, 3);
-      long rstds = Fields.pointer(record, 4);
-      long gamma = Fields.pointer(record, 5);
-      long scratch = Fields.scratch(record, part);
+    public int run(ProgramRecord record, int part, int parts) {
+      long n = record.integer(0);
+      long c = record.integer(1);
+      long dx = record.pointer(0);
+      long dgamma = record.pointer(1);
+      long dout = record.pointer(2);
+      long x = record.pointer(3);
+      long rstds = record.pointer(4);
+      long gamma = record.pointer(5);
+      long scratch = record.scratch(part);
       long bytes = 4 * c;
       long last = Share.first(n, 1, part + 1, parts);
       for (long row = Share.first(n, 1, part, parts); row < last; row++) {
         long at = row * bytes;
         float rstd = Memory.getFloat(rstds + 4 * row);
-        float mean = products(dout + at, x + at, gamma, bytes, scratch) * rstd / c;
-        input(dx + at, dout + at, x + at, gamma, bytes, rstd, mean);
+        input(dx + at, dout + at, x + at, gamma, bytes, rstd, scratch);
       }
       long end = 4 * Share.first(c, Share.ELEMENTS, part + 1, parts);
       long at = 4 * Share.first(c, Share.ELEMENTS, part, parts);
-      if (!Fields.adds(record, 1)) {
+      if (!record.adds(1)) {
         Memory.clear(dgamma + at, end - at);
       }
-      for (; at <= end - 2 * BYTES; at += 2 * BYTES) {
-        columns(dgamma + at, dout + at, x + at, rstds, n, bytes);
-      }
-      for (; at < end; at += 4) {
-        column(dgamma + at, dout + at, x + at, rstds, n, bytes);
+      // Row by row, which reads memory in order; the sums stay in the first-level cache.
+      for (long row = 0; row < n; row++) {
+        long from = row * bytes + at;
+        float rstd = Memory.getFloat(rstds + 4 * row);
+        addProducts(dgamma + at, dout + from, x + from, end - at, rstd);
       }
       return Status.OK;
     }
 
-    /** The sum of d * x. */
-    private static float products(long dout, long x, long gamma, long bytes, long scratch) {
+    /** One row of dx: the sum of d * x first. */
+    private static void input(
+        long dx, long dout, long x, long gamma, long bytes, float rstd, long scratch) {
       FloatVector sum = FloatVector.zero(FLOATS);
       long at = 0;
       for (; at <= bytes - BYTES; at += BYTES) {
@@ -113,19 +113,15 @@ final class RmsNormKernel implements VectorKernel {
         sum = d.fma(FloatVector.fromMemorySegment(FLOATS, ALL, x + at, ORDER), sum);
       }
       sum.intoMemorySegment(ALL, scratch, ORDER);
-      float s = Memory.sum(scratch);
+      float products = Memory.sum(scratch);
       for (; at < bytes; at += 4) {
         float d = Memory.getFloat(dout + at) * Memory.getFloat(gamma + at);
-        s = Math.fma(d, Memory.getFloat(x + at), s);
+        products = Math.fma(d, Memory.getFloat(x + at), products);
       }
-      return s;
-    }
-
-    private static void input(
-        long dx, long dout, long x, long gamma, long bytes, float rstd, float mean) {
+      long c = bytes / 4;
+      float mean = products * rstd / c;
       FloatVector minus = FloatVector.broadcast(FLOATS, -mean);
-      long at = 0;
-      for (; at <= bytes - BYTES; at += BYTES) {
+      for (at = 0; at <= bytes - BYTES; at += BYTES) {
         FloatVector d =
             FloatVector.fromMemorySegment(FLOATS, ALL, dout + at, ORDER)
                 .mul(FloatVector.fromMemorySegment(FLOATS, ALL, gamma + at, ORDER));
@@ -139,37 +135,22 @@ final class RmsNormKernel implements VectorKernel {
       }
     }
 
-    /** Two vectors of columns. */
-    private static void columns(long dgamma, long dout, long x, long rstds, long n, long bytes) {
-      FloatVector gamma0 = FloatVector.zero(FLOATS);
-      FloatVector gamma1 = gamma0;
-      for (long row = 0; row < n; row++) {
-        float rstd = Memory.getFloat(rstds + 4 * row);
-        gamma0 =
-            FloatVector.fromMemorySegment(FLOATS, ALL, dout, ORDER)
-                .fma(FloatVector.fromMemorySegment(FLOATS, ALL, x, ORDER).mul(rstd), gamma0);
-        gamma1 =
-            FloatVector.fromMemorySegment(FLOATS, ALL, dout + BYTES, ORDER)
-                .fma(
-                    FloatVector.fromMemorySegment(FLOATS, ALL, x + BYTES, ORDER).mul(rstd), gamma1);
-        dout += bytes;
-        x += bytes;
+    /** {@code dgamma += dout * norm}. */
+    private static void addProducts(long dgamma, long dout, long x, long bytes, float rstd) {
+      long at = 0;
+      for (; at <= bytes - BYTES; at += BYTES) {
+        FloatVector.fromMemorySegment(FLOATS, ALL, x + at, ORDER)
+            .mul(rstd)
+            .fma(
+                FloatVector.fromMemorySegment(FLOATS, ALL, dout + at, ORDER),
+                FloatVector.fromMemorySegment(FLOATS, ALL, dgamma + at, ORDER))
+            .intoMemorySegment(ALL, dgamma + at, ORDER);
       }
-      FloatVector.fromMemorySegment(FLOATS, ALL, dgamma, ORDER)
-          .add(gamma0)
-          .intoMemorySegment(ALL, dgamma, ORDER);
-      FloatVector.fromMemorySegment(FLOATS, ALL, dgamma + BYTES, ORDER)
-          .add(gamma1)
-          .intoMemorySegment(ALL, dgamma + BYTES, ORDER);
-    }
-
-    private static void column(long dgamma, long dout, long x, long rstds, long n, long bytes) {
-      float gamma = 0;
-      for (long row = 0; row < n; row++) {
-        float norm = Memory.getFloat(x + row * bytes) * Memory.getFloat(rstds + 4 * row);
-        gamma = Math.fma(Memory.getFloat(dout + row * bytes), norm, gamma);
+      for (; at < bytes; at += 4) {
+        float norm = Memory.getFloat(x + at) * rstd;
+        Memory.setFloat(
+            dgamma + at, Math.fma(norm, Memory.getFloat(dout + at), Memory.getFloat(dgamma + at)));
       }
-      Memory.setFloat(dgamma, Memory.getFloat(dgamma) + gamma);
     }
   }
 }

@@ -11,23 +11,23 @@ import org.quern.exec.Status;
 /** Rotary positions (Su et al. 2021) in halves, as GPT-NeoX lays them out; by rows. */
 final class RopeKernel implements VectorKernel {
   @Override
-  public int run(long record, int part, int parts) {
-    long n = Fields.integer(record, 0);
-    long t = Fields.integer(record, 1);
-    long h = Fields.integer(record, 2);
-    long head = 4 * Fields.integer(record, 3);
-    long p = Fields.integer(record, 4);
-    float sign = Fields.integer(record, 5) != 0 ? -1 : 1;
-    long rotary = 4 * Fields.integer(record, 6);
-    long y = Fields.pointer(record, 0);
-    long x = Fields.pointer(record, 1);
-    long table = Fields.pointer(record, 2);
-    long starts = Fields.pointer(record, 3);
+  public int run(ProgramRecord record, int part, int parts) {
+    long n = record.integer(0);
+    long t = record.integer(1);
+    long h = record.integer(2);
+    long head = 4 * record.integer(3);
+    long p = record.integer(4);
+    float sign = record.integer(5) != 0 ? -1 : 1;
+    long rotary = 4 * record.integer(6);
+    long y = record.pointer(0);
+    long x = record.pointer(1);
+    long table = record.pointer(2);
+    long starts = record.pointer(3);
     long last = Share.first(n, 1, part + 1, parts);
     for (long row = Share.first(n, 1, part, parts); row < last; row++) {
       long position = row % t + (starts == 0 ? 0 : Memory.getInt(starts + 4 * (row / t)));
       if (position < 0 || position >= p) {
-        return Fields.badIndex(Fields.scratch(record, part), row, position, p);
+        return Fields.badIndex(record.scratch(part), row, position, p);
       }
       long angles = table + position * rotary;
       for (long i = 0; i < h; i++) {

@@ -10,11 +10,11 @@ final class RoundKernel implements VectorKernel {
   private static final int QUIET = 0x0040_0000;
 
   @Override
-  public int run(long record, int part, int parts) {
-    long n = Fields.integer(record, 0);
-    long y = Fields.pointer(record, 0);
-    long same = Fields.pointer(record, 1);
-    long x = Fields.pointer(record, 2);
+  public int run(ProgramRecord record, int part, int parts) {
+    long n = record.integer(0);
+    long y = record.pointer(0);
+    long same = record.pointer(1);
+    long x = record.pointer(2);
     long last = Share.first(n, Share.ELEMENTS, part + 1, parts);
     for (long i = Share.first(n, Share.ELEMENTS, part, parts); i < last; i++) {
       int upper = upper(Memory.getInt(x + 4 * i));
@@ -49,10 +49,10 @@ final class RoundKernel implements VectorKernel {
   /** BF16 as floats. */
   static final class Widen implements VectorKernel {
     @Override
-    public int run(long record, int part, int parts) {
-      long n = Fields.integer(record, 0);
-      long y = Fields.pointer(record, 0);
-      long x = Fields.pointer(record, 1);
+    public int run(ProgramRecord record, int part, int parts) {
+      long n = record.integer(0);
+      long y = record.pointer(0);
+      long x = record.pointer(1);
       long last = Share.first(n, Share.ELEMENTS, part + 1, parts);
       widen(y, x, Share.first(n, Share.ELEMENTS, part, parts), last);
       return Status.OK;

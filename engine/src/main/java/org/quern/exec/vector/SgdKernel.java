@@ -11,28 +11,28 @@ import org.quern.exec.Status;
 /** Gradient descent with momentum, as PyTorch's SGD computes it; by elements. */
 final class SgdKernel implements VectorKernel {
   @Override
-  public int run(long record, int part, int parts) {
-    long step = Fields.step(record);
-    long squares = Fields.pointer(record, 3);
-    if (!Fields.mayUpdate(record, squares)) {
+  public int run(ProgramRecord record, int part, int parts) {
+    long step = record.step();
+    long squares = record.pointer(3);
+    if (!record.mayUpdate(squares)) {
       return Status.OK;
     }
-    long n = Fields.integer(record, 0);
+    long n = record.integer(0);
     long first = Share.first(n, Share.ELEMENTS, part, parts);
     long last = Share.first(n, Share.ELEMENTS, part + 1, parts);
     long at = 4 * first;
     update(
-        Fields.pointer(record, 0) + at,
-        Fields.pointer(record, 1) + at,
-        Fields.pointer(record, 2) + at,
+        record.pointer(0) + at,
+        record.pointer(1) + at,
+        record.pointer(2) + at,
         4 * last - at,
-        Fields.clip(record, squares),
+        record.clip(squares),
         Memory.getFloat(step + Fields.STEP_LEARNING_RATE),
-        Fields.floating(record, 0),
-        Fields.floating(record, 1));
-    long copy = Fields.pointer(record, 4);
+        record.floating(0),
+        record.floating(1));
+    long copy = record.pointer(4);
     if (copy != 0) {
-      RoundKernel.round(copy, Fields.pointer(record, 0), first, last);
+      RoundKernel.round(copy, record.pointer(0), first, last);
     }
     return Status.OK;
   }

@@ -7,10 +7,10 @@ final class SquareSumKernel implements VectorKernel {
   private static final long BLOCK = 16384;
 
   @Override
-  public int run(long record, int part, int parts) {
-    long n = Fields.integer(record, 0);
-    long out = Fields.pointer(record, 0);
-    long x = Fields.pointer(record, 1);
+  public int run(ProgramRecord record, int part, int parts) {
+    long n = record.integer(0);
+    long out = record.pointer(0);
+    long x = record.pointer(1);
     long blocks = (n + BLOCK - 1) / BLOCK;
     long last = Share.first(blocks, 1, part + 1, parts);
     for (long block = Share.first(blocks, 1, part, parts); block < last; block++) {

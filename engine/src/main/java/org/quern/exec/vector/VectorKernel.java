@@ -5,8 +5,8 @@ interface VectorKernel {
   /**
    * Does worker {@code part}'s share of a record.
    *
-   * @param record address of a {@code quern_record}
+   * @param record what to do it with
    * @return a status of {@link org.quern.exec.Status}
    */
-  int run(long record, int part, int parts);
+  int run(ProgramRecord record, int part, int parts);
 }

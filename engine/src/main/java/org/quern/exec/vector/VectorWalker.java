@@ -24,6 +24,7 @@ public final class VectorWalker implements Walker {
   private static final VectorKernel[] KERNELS = kernels();
 
   private final ThreadLocal<String> failure = ThreadLocal.withInitial(() -> "");
+  private final ThreadLocal<ProgramRecord> reading = ThreadLocal.withInitial(ProgramRecord::new);
 
   /** A walker; any number of backends may share it. */
   public VectorWalker() {}
@@ -71,14 +72,15 @@ public final class VectorWalker implements Walker {
     if (samples != 0) {
       samples += part * Memory.getLong(program + ProgramLayout.COUNT) * SampleLayout.BYTES;
     }
+    ProgramRecord record = reading.get();
     boolean update = Memory.getInt(step + Fields.STEP_UPDATE) != 0;
     for (long i = first; i < last; i++) {
       int before = status(step);
       if (before != Status.OK) {
         return before;
       }
-      long record = records + i * Fields.RECORD_BYTES;
-      int flags = Memory.getInt(record + Fields.RECORD_FLAGS);
+      record.read(records + i * Fields.RECORD_BYTES);
+      int flags = record.flags();
       boolean updates = (flags & Fields.ON_UPDATE) != 0;
       boolean committed = (flags & Fields.COMMITTED) != 0;
       // An update that has begun is finished, so that no parameter is ahead of another.
@@ -120,8 +122,8 @@ public final class VectorWalker implements Walker {
     Memory.setLong(sample + SampleLayout.MET, met);
   }
 
-  private static int run(long record, int part, int parts) {
-    int kernel = Memory.getInt(record + Fields.RECORD_KERNEL);
+  private static int run(ProgramRecord record, int part, int parts) {
+    int kernel = record.kernel();
     if (kernel < 0 || kernel >= KERNELS.length) {
       return Status.BAD_PROGRAM;
     }
@@ -141,15 +143,15 @@ public final class VectorWalker implements Walker {
     return status(step);
   }
 
-  private static String describe(long record, int part, int status) {
-    int kernel = Memory.getInt(record + Fields.RECORD_KERNEL);
+  private static String describe(ProgramRecord record, int part, int status) {
+    int kernel = record.kernel();
     if (kernel < 0 || kernel >= KERNELS.length) {
       return "there is no kernel " + kernel;
     }
     return switch (status) {
       case Status.CANCELLED -> "cancelled";
       case Status.BAD_INDEX -> {
-        long scratch = Fields.scratch(record, part);
+        long scratch = record.scratch(part);
         yield "row "
             + Memory.getLong(scratch)
             + " has the index "

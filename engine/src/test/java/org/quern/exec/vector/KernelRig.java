@@ -122,10 +122,12 @@ final class KernelRig implements AutoCloseable {
 
   /** Runs all parts, one after the other. */
   static int run(long record, int parts) {
-    VectorKernel kernel = VectorWalker.kernel(Kernel.values()[Memory.getInt(record)]);
+    ProgramRecord fields = new ProgramRecord();
+    fields.read(record);
+    VectorKernel kernel = VectorWalker.kernel(Kernel.values()[fields.kernel()]);
     int status = Status.OK;
     for (int part = 0; part < parts; part++) {
-      status = Math.max(status, kernel.run(record, part, parts));
+      status = Math.max(status, kernel.run(fields, part, parts));
     }
     return status;
   }
