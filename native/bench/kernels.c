@@ -127,6 +127,8 @@ int main(void) {
     for (int64_t i = 0; i < logits; i++) a[i] *= 8;
     RUN(cross_entropy_f32, "256x50257", 4.0 * logits, LIST(d, d + rows, a, ids), LIST(rows, CLASSES),
         LIST(0));
+    RUN(cross_entropy_chunk_f32, "256x8192", 4.0 * rows * 8192, LIST(c, d, a, ids, NULL),
+        LIST(rows, 8192, 0, CLASSES), LIST(0));
     RUN(cross_entropy_with_gradient_f32, "256x50257", 8.0 * logits, LIST(d, b, a, ids),
         LIST(rows, CLASSES), LIST(0));
     RUN(cross_entropy_backward_f32, "256x50257", 8.0 * logits, LIST(b, a, ids, d + rows),

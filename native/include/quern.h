@@ -13,7 +13,7 @@
 
 #include <stdint.h>
 
-#define QUERN_ABI_VERSION 9
+#define QUERN_ABI_VERSION 10
 
 #if defined(__GNUC__)
 #define QUERN_API __attribute__((visibility("default")))
@@ -365,6 +365,13 @@ QUERN_API const char *quern_error_message(void);
  * cross_entropy_with_gradient_f32   both of one reading: losses as cross_entropy_f32, dlogits as its
  *                          backward               p0 losses [N]  p1 dlogits [N,V]  p2 logits  p3 labels
  *   i0 N  i1 V    in place: dlogits = logits         split by rows
+ *
+ * cross_entropy_chunk_f32  the same where a row's logits come by chunks of V: those of the classes
+ *                          [first, first + W), after all before them. state[n] is the highest logit so
+ *                          far, the sum of exp(logit - highest), and the label's logit, 0 until it comes;
+ *                          losses[n] is of the classes so far, and complete after the last chunk
+ *   p0 state [N,3]  p1 losses [N]  p2 logits [N,W]  p3 labels int32 [N]  p4 state before, null at first 0
+ *   i0 N  i1 W  i2 first  i3 V   in place: state = state before   split by rows
  *
  * cache_append_f32         cache[b, g, starts[b] + t] = x[b, t, g], rounded where the cache is BF16
  *   p0 cache [B,G,S,D]  p1 x [B*T rows], head g at g*D  p2 starts or null

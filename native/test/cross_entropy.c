@@ -82,6 +82,56 @@ static void cross_entropy_case(int64_t rows, int64_t classes, float magnitude, i
     check_free(0);
 }
 
+/* The losses of rows whose logits come by chunks of some classes, against those of whole rows. */
+static void chunks_case(int64_t rows, int64_t classes, int64_t most, float magnitude, int64_t hidden) {
+    float *logits = check_random(rows * classes, magnitude);
+    float *chunk = check_floats(rows * most);
+    float *before = check_floats(3 * rows);
+    int32_t *labels = check_ints(rows);
+    for (int64_t r = 0; r < rows; r++) {
+        for (int64_t v = 0; v < hidden; v++) logits[r * classes + v] = -INFINITY;
+        labels[r] = r % 4 == 2 ? QUERN_IGNORED_LABEL : (int32_t)(hidden + check_below(classes - hidden));
+    }
+    quern_step step = {.loss_scale = 1};
+    for (int64_t first = 0; first < classes; first += most) {
+        int64_t width = classes - first < most ? classes - first : most;
+        int64_t end = first + width;
+        output out[2] = {output_of(3 * rows), output_of(rows)};
+        output in_place[2] = {output_from(before, 3 * rows), output_of(rows)};
+        for (int64_t r = 0; r < rows; r++) {
+            const float *row = logits + r * classes;
+            memcpy(chunk + r * width, row + first, (size_t)width * sizeof(float));
+            double high = -INFINITY;
+            for (int64_t v = 0; v < end; v++) high = fmax(high, row[v]);
+            double sum = 0;
+            for (int64_t v = 0; v < end; v++) sum += isinf(row[v]) ? 0 : exp(row[v] - high);
+            double own = labels[r] >= 0 && labels[r] < end ? row[labels[r]] : 0;
+            double loss = labels[r] == QUERN_IGNORED_LABEL ? 0 : high - own + log(sum);
+            output *made[] = {out, in_place};
+            for (int i = 0; i < 2; i++) {
+                expect(&made[i][0], 3 * r, high, 0);
+                expect(&made[i][0], 3 * r + 1, sum, sum * (1 + fmin(magnitude, 80)));
+                expect(&made[i][0], 3 * r + 2, own, 0);
+                expect(&made[i][1], r, loss, isinf(loss) ? 0 : 1 + fmin(magnitude, 80));
+            }
+        }
+        quern_record record = {.step = &step,
+                               .pointers = {out[0].p, out[1].p, chunk, labels, first ? before : NULL},
+                               .integers = {rows, width, first, classes}};
+        int32_t kernel = QUERN_KERNEL_cross_entropy_chunk_f32;
+        check_kernel_runs("cross_entropy_chunk", kernel, &record, out, 2, 8);
+        if (first) {
+            record.pointers[0] = record.pointers[4] = in_place[0].p;
+            record.pointers[1] = in_place[1].p;
+            check_kernel_runs("cross_entropy_chunk", kernel, &record, in_place, 2, 8);
+        }
+        memcpy(before, out[0].p, (size_t)(3 * rows) * sizeof(float));
+        free_outputs(out, 2);
+        free_outputs(in_place, 2);
+    }
+    check_free(0);
+}
+
 static void special_rows(void) {
     enum { ROWS = 5, CLASSES = 37 };
     float *logits = check_random(ROWS * CLASSES, 3);
@@ -141,6 +191,11 @@ static void bad_labels(void) {
         memcpy(record.pointers, backward, sizeof backward);
         check_kernel_refuses("cross_entropy_backward", QUERN_KERNEL_cross_entropy_backward_f32,
                              &record, QUERN_BAD_INDEX, text);
+        void *chunk[] = {out, lse, logits, labels};
+        memcpy(record.pointers, chunk, sizeof chunk);
+        record.integers[3] = CLASSES;
+        check_kernel_refuses("cross_entropy_chunk", QUERN_KERNEL_cross_entropy_chunk_f32, &record,
+                             QUERN_BAD_INDEX, text);
         void *both[] = {lse, out, logits, labels};
         memcpy(record.pointers, both, sizeof both);
         check_kernel_refuses("cross_entropy_with_gradient",
@@ -175,6 +230,11 @@ int main(void) {
         /* More than the first block of classes hidden. */
         if (classes[i] > 2) cross_entropy_case(rows, classes[i], 5, classes[i] - 2);
     }
+    chunks_case(7, 1, 1, 5, 0);
+    chunks_case(7, 37, 16, 5, 0);
+    chunks_case(7, 37, 5, 80, 20);
+    chunks_case(5, 100, 33, 10000, 0);
+    chunks_case(5, 9001, 4096, 20, 5000);
     special_rows();
     bad_labels();
     loss_sum_case(1);

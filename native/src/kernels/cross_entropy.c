@@ -81,12 +81,13 @@ typedef struct log_sum {
     double sum;
 } log_sum;
 
+static const log_sum NOTHING = {-INFINITY, 0};
+
 /*
- * Unless `to` is null, each block of it is left exp(x - shifts[block]); one of a row that is all
- * -infinity so far is zero.
+ * Goes on from the classes before. Unless `to` is null, each block of it is left exp(x -
+ * shifts[block]); one of a row that is all -infinity so far is zero.
  */
-QUERN_INLINE log_sum log_sum_of(float *to, float *shifts, const float *x, int64_t classes) {
-    log_sum of = {-INFINITY, 0};
+QUERN_INLINE log_sum log_sum_of(log_sum of, float *to, float *shifts, const float *x, int64_t classes) {
     for (int64_t start = 0; start < classes; start += BLOCK) {
         int64_t count = quern_min(BLOCK, classes - start);
         float high = highest(x + start, count);
@@ -118,13 +119,44 @@ QUERN_KERNEL_DEFINE(cross_entropy_f32) {
             return QUERN_CANCELLED;
         }
         const float *row = logits + n * classes;
-        log_sum of = log_sum_of(NULL, NULL, row, classes);
+        log_sum of = log_sum_of(NOTHING, NULL, NULL, row, classes);
         double log_of_sum = log(of.sum);
         lse[n] = (float)(of.high + log_of_sum);
         /* The difference first: near 1e4 a float holds three digits after the point. */
         losses[n] = label == QUERN_IGNORED_LABEL
                         ? 0.0f
                         : (float)(((double)of.high - row[label]) + log_of_sum);
+    }
+    return QUERN_OK;
+}
+
+QUERN_KERNEL_DEFINE(cross_entropy_chunk_f32) {
+    float *state = record->pointers[0];
+    float *losses = record->pointers[1];
+    const float *logits = record->pointers[2];
+    const int32_t *labels = record->pointers[3];
+    const float *before = record->pointers[4];
+    int64_t width = record->integers[1];
+    int64_t first = record->integers[2];
+    int64_t classes = record->integers[3];
+    quern_range rows = quern_share(record->integers[0], 1, part, parts);
+    for (int64_t n = rows.first; n < rows.last; n++) {
+        int64_t label = labels[n];
+        if (!is_label(label, classes)) {
+            return bad_label(record, n, label, classes);
+        }
+        if (quern_cancelled(record)) {
+            return QUERN_CANCELLED;
+        }
+        const float *row = logits + n * width;
+        const float *had = before ? before + 3 * n : NULL;
+        log_sum of = log_sum_of(had ? (log_sum){had[0], had[1]} : NOTHING, NULL, NULL, row, width);
+        int here = label >= first && label < first + width;
+        float own = here ? row[label - first] : had ? had[2] : 0;
+        state[3 * n] = of.high;
+        state[3 * n + 1] = (float)of.sum;
+        state[3 * n + 2] = own;
+        losses[n] = label == QUERN_IGNORED_LABEL ? 0 : (float)(((double)of.high - own) + log(of.sum));
     }
     return QUERN_OK;
 }
@@ -228,7 +260,7 @@ QUERN_KERNEL_DEFINE(cross_entropy_with_gradient_f32) {
         const float *row = logits + n * classes;
         /* Before dlogits takes the row's place. */
         double own = row[label];
-        log_sum of = log_sum_of(to, shifts, row, classes);
+        log_sum of = log_sum_of(NOTHING, to, shifts, row, classes);
         losses[n] = (float)(((double)of.high - own) + log(of.sum));
         for (int64_t start = 0; start < classes; start += BLOCK) {
             double shift = shifts[start / BLOCK];

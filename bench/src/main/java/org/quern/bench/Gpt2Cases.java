@@ -26,8 +26,11 @@ import org.quern.ir.op.Matmul;
 import org.quern.ir.op.Round;
 import org.quern.ir.op.Sgd;
 
-/** The operations of a step that trains GPT-2. */
+/** The operations of a step that trains GPT-2, and of the loss alone. */
 final class Gpt2Cases {
+  /** Classes that the loss alone takes at a time. */
+  private static final int CHUNK = 8192;
+
   /** So near to one that no moment becomes too small a number, however often it is updated. */
   private static final float KEEP = 0.999999f;
 
@@ -226,21 +229,26 @@ final class Gpt2Cases {
 
   private void loss() {
     String shape = sizes(rows, vocabulary);
-    cases.add(shape, graph -> graph.append(new CrossEntropy(), logits(graph)));
+    cases.add(shape, graph -> graph.append(new CrossEntropy(), logits(graph, vocabulary)));
+    int chunk = Math.min(CHUNK, vocabulary);
+    cases.add(
+        sizes(rows, chunk),
+        graph -> graph.append(new CrossEntropy.Chunk(0, vocabulary), logits(graph, chunk)));
     cases.add(
         shape,
         graph -> {
-          List<Value> operands = new ArrayList<>(logits(graph));
+          List<Value> operands = new ArrayList<>(logits(graph, vocabulary));
           operands.add(input(graph, "lse", rows));
           graph.append(new CrossEntropy.Backward(), operands);
         });
-    cases.add(shape, graph -> graph.append(new CrossEntropy.WithGradient(), logits(graph)));
+    cases.add(
+        shape, graph -> graph.append(new CrossEntropy.WithGradient(), logits(graph, vocabulary)));
     cases.add(
         sizes(rows), graph -> graph.apply(new CrossEntropy.Sum(), input(graph, "losses", rows)));
   }
 
-  private List<Value> logits(Graph graph) {
-    return List.of(input(graph, "logits", rows, vocabulary), integers(graph, "labels", rows));
+  private List<Value> logits(Graph graph, int classes) {
+    return List.of(input(graph, "logits", rows, classes), integers(graph, "labels", rows));
   }
 
   private void update() {

@@ -6,7 +6,7 @@ import java.util.Random;
 import org.quern.ir.op.CrossEntropy;
 import org.quern.ir.op.LinearCrossEntropy;
 
-/** The head with its loss, in chunks of rows: shapes and chunks at random, and the extremes. */
+/** The head with its loss, in chunks: shapes and chunks at random, and the extremes. */
 final class HeadCases {
   private static final int SOME = 24;
 
@@ -34,6 +34,33 @@ final class HeadCases {
     return List.of(
         row("all ignored", Fill.cycle(CrossEntropy.IGNORED), 7, 5, 11, 3),
         row("one class", Fill.cycle(0), 7, 5, 1, 3));
+  }
+
+  /** The loss alone, in chunks of rows and of classes. */
+  static List<OperationCase> losses() {
+    Random random = new Random(6);
+    List<OperationCase> rows = new ArrayList<>();
+    for (int index = 0; index < SOME; index++) {
+      int count = 1 + random.nextInt(19);
+      int channels = List.of(1, 3, 8, 9, 17).get(random.nextInt(5));
+      int vocabulary = List.of(1, 2, 7, 8, 9, 17, 35, 131).get(random.nextInt(8));
+      int chunk = 1 + random.nextInt(count + 2);
+      int classes = 1 + random.nextInt(vocabulary + 2);
+      Fill labels = (r, i) -> i > 0 && r.nextInt(4) == 0 ? -100 : r.nextInt(vocabulary);
+      String name =
+          "LinearCrossEntropy.loss random %d N %d C %d V %d, chunks of %d by %d"
+              .formatted(index, count, channels, vocabulary, chunk, classes);
+      rows.add(
+          OperationCase.of(name)
+              .input("x", Fill.normal(1), count, channels)
+              .parameter("weight", Fill.normal(0.5), vocabulary, channels)
+              .integers("labels", labels, count)
+              .step(step -> step.lossScale = 1f / count)
+              .body((g, o) ->
+                  LinearCrossEntropy.loss(
+                      g, o.get("x"), o.get("weight"), o.get("labels"), chunk, classes)));
+    }
+    return rows;
   }
 
   private static OperationCase row(

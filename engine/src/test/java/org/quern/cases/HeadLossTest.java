@@ -67,6 +67,13 @@ class HeadLossTest {
                 }));
   }
 
+  @TestFactory
+  Stream<DynamicContainer> theLossAloneIsTheReferencesWithAnyNumberOfWorkers() {
+    return HeadCases.losses().stream()
+        .map(row ->
+            RandomGraphTest.onBackends(row.toString(), backends, () -> CaseGraph.ofBody(row)));
+  }
+
   /** A row count and a vocabulary that make several chunks without being told to. */
   private static OperationCase large(boolean fused, boolean gradients) {
     int rows = 600;
@@ -151,6 +158,12 @@ class HeadLossTest {
             LanguageModelGraphs.training(model, batch, time, Update.NONE));
     for (Graph graph : graphs) {
       assertThat(Plan.of(graph).bytes(Region.ACTIVATIONS)).isLessThan(all / 8);
+    }
+    for (int rows : new int[] {16, 64, 256}) {
+      Graph evaluation = LanguageModelGraphs.evaluation(model, 1, rows);
+      assertThat(Plan.of(evaluation).bytes(Region.ACTIVATIONS))
+          .as("activations of %d rows", rows)
+          .isLessThan(4L * rows * vocabulary / 2);
     }
     Graph logits = LanguageModelGraphs.logits(model, batch, time);
     assertThat(Plan.of(logits).bytes(Region.ACTIVATIONS)).isGreaterThanOrEqualTo(all);

@@ -2,6 +2,9 @@ package org.quern.cases;
 
 import java.util.ArrayList;
 import java.util.List;
+import org.quern.ir.Node;
+import org.quern.ir.Shape;
+import org.quern.ir.Value;
 import org.quern.ir.op.CrossEntropy;
 
 /** Rows of CrossEntropy, its sum and its gradient. */
@@ -69,6 +72,32 @@ final class LossCases {
               .body((g, o) -> g.apply(new CrossEntropy.Sum(), o.get("losses"))));
     }
     rows.add(loss("small", Fill.normal(1), SOME_IGNORED, 5, 4).differentiable());
+    for (int vocabulary : new int[] {3, 8, 9, 17, 35, 131, 1021}) {
+      for (int chunks : new int[] {1, 2, 3}) {
+        rows.add(chunks("normal", Fill.normal(2), Fill.ids(vocabulary), 5, vocabulary, chunks));
+        rows.add(chunks("some ignored", Fill.normal(20), SOME_IGNORED, 7, vocabulary, chunks));
+      }
+    }
+    rows.add(chunks("one class", Fill.normal(1), Fill.cycle(0), 3, 1, 1));
+    rows.add(chunks("1e4", Fill.signs(1e4), Fill.ids(17), 5, 17, 2));
+    rows.add(chunks("all ignored", Fill.normal(1), Fill.cycle(CrossEntropy.IGNORED), 5, 17, 2));
+    rows.add(
+        chunks(
+            "a first chunk forbidden by minus infinity",
+            (random, index) ->
+                index < 3 * 45 ? Float.NEGATIVE_INFINITY : (float) (random.nextGaussian() - 1000),
+            Fill.cycle(45, 89),
+            3,
+            90,
+            2));
+    rows.add(
+        chunks(
+            "not a number in one row",
+            (random, index) -> index == 40 ? Float.NaN : (float) random.nextGaussian(),
+            Fill.ids(17),
+            5,
+            17,
+            2));
     rows.add(both("speed", Fill.normal(1), Fill.ids(50257), 256, 50257).speed());
     rows.add(loss("speed", Fill.normal(1), Fill.ids(50257), 1024, 50257).speed());
     return rows;
@@ -80,6 +109,33 @@ final class LossCases {
         .input("logits", fill, count, vocabulary)
         .integers("labels", labels, count)
         .body((g, o) -> CrossEntropy.loss(g, o.get("logits"), o.get("labels")));
+  }
+
+  /** The logits lie one chunk after the other. */
+  private static OperationCase chunks(
+      String what, Fill fill, Fill labels, int count, int vocabulary, int chunks) {
+    int most = Math.ceilDiv(vocabulary, chunks);
+    String name = "CrossEntropy.Chunk %s [%d, %d] by %d".formatted(what, count, vocabulary, most);
+    return OperationCase.of(name)
+        .input("logits", fill, count * vocabulary)
+        .integers("labels", labels, count)
+        .body((g, o) -> {
+          Value state = Value.NONE;
+          Value losses = Value.NONE;
+          for (int first = 0; first < vocabulary; first += most) {
+            int width = Math.min(most, vocabulary - first);
+            Value logits = o.get("logits").slice((long) count * first, Shape.of(count, width));
+            Node node =
+                g.append(
+                    new CrossEntropy.Chunk(first, vocabulary),
+                    first == 0
+                        ? List.of(logits, o.get("labels"))
+                        : List.of(logits, o.get("labels"), state));
+            state = node.output(0);
+            losses = node.output(1);
+          }
+          return losses;
+        });
   }
 
   private static OperationCase both(

@@ -72,6 +72,48 @@ final class CrossEntropyReference {
     }
   }
 
+  /**
+   * The highest logit so far, the sum relative to it and the label's logit; and the loss so far.
+   */
+  static void chunk(Operands o, CrossEntropy.Chunk op) {
+    Tensor logits = o.in(0);
+    int width = logits.last();
+    for (int n = 0; n < logits.rows(); n++) {
+      double before = op.first() == 0 ? Double.NEGATIVE_INFINITY : o.in(2).get(3 * n);
+      double max = before;
+      for (int v = 0; v < width; v++) {
+        // What is not a number is no maximum, and shows in the sum.
+        double logit = logits.get(n * width + v);
+        max = logit > max ? logit : max;
+      }
+      double sum = op.first() == 0 ? 0 : o.in(2).get(3 * n + 1);
+      sum = max > before ? sum * Math.exp(before - max) : sum;
+      for (int v = 0; v < width; v++) {
+        double logit = logits.get(n * width + v);
+        sum += logit == Double.NEGATIVE_INFINITY ? 0 : Math.exp(logit - max);
+      }
+      int label = o.in(1).integer(n);
+      boolean here = label >= op.first() && label < op.first() + width;
+      double own = op.first() == 0 ? 0 : o.in(2).get(3 * n + 2);
+      own = here ? logits.get(n * width + label - op.first()) : own;
+      // Each exponential's, by what its exponent is rounded to, and the additions'.
+      double bound = 2 * width + 16 + magnitude(max) + magnitude(before);
+      o.out(0).set(3 * n, max, 0);
+      o.out(0).set(3 * n + 1, sum, Math.abs(sum) * bound);
+      o.out(0).set(3 * n + 2, own, 0);
+      if (label == CrossEntropy.IGNORED) {
+        o.out(1).set(n, 0, 0);
+      } else {
+        double loss = max - own + Math.log(sum);
+        o.out(1).set(n, loss, bound + 3 * Math.abs(loss) + 2 * magnitude(max));
+      }
+    }
+  }
+
+  private static double magnitude(double logit) {
+    return Double.isInfinite(logit) ? 0 : Math.abs(logit);
+  }
+
   /** {@code out = step.loss = loss scale * sum of losses}. */
   static void sum(Operands o) {
     double sum = 0;

@@ -165,6 +165,7 @@ public final class ReferenceInterpreter {
       case Round _ -> RoundReference.forward(operands);
       case Round.Widen _ -> RoundReference.widen(operands);
       case CrossEntropy _ -> CrossEntropyReference.forward(operands);
+      case CrossEntropy.Chunk op -> CrossEntropyReference.chunk(operands, op);
       case CrossEntropy.Sum _ -> CrossEntropyReference.sum(operands);
       case CrossEntropy.Backward _ -> CrossEntropyReference.backward(operands);
       case CrossEntropy.WithGradient _ -> CrossEntropyReference.withGradient(operands);

@@ -500,7 +500,7 @@ public final class quern_h {
 
   /** {@code QUERN_ABI_VERSION}. */
   public static int QUERN_ABI_VERSION() {
-    return 9;
+    return 10;
   }
 
   /** A label that counts for nothing. */

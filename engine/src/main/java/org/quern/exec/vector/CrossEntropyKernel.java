@@ -79,6 +79,64 @@ final class CrossEntropyKernel implements VectorKernel {
     return Memory.sum(scratch);
   }
 
+  /** The losses of rows whose logits come by chunks of the classes. */
+  static final class Chunk implements VectorKernel {
+    @Override
+    public int run(ProgramRecord record, int part, int parts) {
+      long n = record.integer(0);
+      long width = record.integer(1);
+      long begin = record.integer(2);
+      long v = record.integer(3);
+      long states = record.pointer(0);
+      long losses = record.pointer(1);
+      long logits = record.pointer(2);
+      long labels = record.pointer(3);
+      long before = record.pointer(4);
+      long scratch = record.scratch(part);
+      long last = Share.first(n, 1, part + 1, parts);
+      for (long row = Share.first(n, 1, part, parts); row < last; row++) {
+        int label = Memory.getInt(labels + 4 * row);
+        if (label != Fields.IGNORED_LABEL && (label < 0 || label >= v)) {
+          return Fields.badIndex(scratch, row, label, v);
+        }
+        if (record.cancelled()) {
+          return Status.CANCELLED;
+        }
+        long x = logits + row * 4 * width;
+        long state = states + 12 * row;
+        if (before == 0) {
+          Memory.setFloat(state, Float.NEGATIVE_INFINITY);
+          Memory.setFloat(state + 4, 0);
+          Memory.setFloat(state + 8, 0);
+        } else if (before != states) {
+          Memory.copy(state, before + 12 * row, 12);
+        }
+        add(state, x, 4 * width, scratch);
+        if (label >= begin && label < begin + width) {
+          Memory.setFloat(state + 8, Memory.getFloat(x + 4 * (label - begin)));
+        }
+        double own = Memory.getFloat(state + 8);
+        double loss = Memory.getFloat(state) - own + Math.log(Memory.getFloat(state + 4));
+        Memory.setFloat(losses + 4 * row, label == Fields.IGNORED_LABEL ? 0 : (float) loss);
+      }
+      return Status.OK;
+    }
+
+    /** Takes the largest logit and the sum of exponentials on by a chunk. */
+    private static void add(long state, long x, long bytes, long scratch) {
+      float before = Memory.getFloat(state);
+      float max = Math.max(before, max(x, bytes));
+      float sum = Memory.getFloat(state + 4);
+      if (max > before) {
+        sum *= (float) Math.exp((double) before - max);
+      }
+      // Where all is -infinity so far, infinity - infinity must not make NaN of it.
+      float shift = max == Float.NEGATIVE_INFINITY ? 0 : max;
+      Memory.setFloat(state, max);
+      Memory.setFloat(state + 4, sum + sumOfExp(x, bytes, shift, scratch, 0));
+    }
+  }
+
   /**
    * {@code dlogits = (softmax(logits) - onehot(label)) * step.loss_scale}; zero where the label is
    * ignored.

@@ -223,6 +223,7 @@ public final class VectorWalker implements Walker {
       case CROSS_ENTROPY_F32 -> new CrossEntropyKernel();
       case CROSS_ENTROPY_BACKWARD_F32 -> new CrossEntropyKernel.Backward();
       case CROSS_ENTROPY_WITH_GRADIENT_F32 -> new CrossEntropyKernel.WithGradient();
+      case CROSS_ENTROPY_CHUNK_F32 -> new CrossEntropyKernel.Chunk();
       case LOSS_SUM_F32 -> new LossSumKernel();
       case CACHE_APPEND_F32 -> new CacheAppendKernel();
       case SQUARE_SUM_F32 -> new SquareSumKernel();

@@ -5,6 +5,7 @@ import org.quern.ir.Adjoints;
 import org.quern.ir.Cost;
 import org.quern.ir.DType;
 import org.quern.ir.Graph;
+import org.quern.ir.GraphException;
 import org.quern.ir.Kernel;
 import org.quern.ir.Node;
 import org.quern.ir.Op;
@@ -142,6 +143,70 @@ public record CrossEntropy() implements Op {
     @Override
     public Cost cost(Node node) {
       return Cost.streaming(node, 14 * node.input(0).shape().elements());
+    }
+  }
+
+  /**
+   * The losses of rows whose logits come by chunks of the vocabulary, for where the loss alone is
+   * wanted: one node for each chunk, which takes the softmax's sum on from the one before (Milakov
+   * and Gimelshein 2018, "Online normalizer calculation for softmax").
+   *
+   * <p>Inputs: the chunk's logits {@code [..., W]}, labels {@code [...]} I32, and but for the first
+   * chunk the state after the one before. Outputs: the state {@code [N, 3]}, which is the highest
+   * logit so far, the sum of exponentials relative to it and the label's logit; losses {@code [N]},
+   * complete after the last chunk.
+   *
+   * @param first the chunk's first class
+   * @param vocabulary classes of all chunks
+   */
+  public record Chunk(int first, int vocabulary) implements Op {
+    private static final int STATE = 3;
+
+    @Override
+    public List<Output> outputs(List<Value> inputs) {
+      Output losses = new CrossEntropy().outputs(inputs).getFirst();
+      int rows = inputs.get(0).shape().rows();
+      int width = inputs.get(0).shape().last();
+      if (first < 0 || width > vocabulary - first || (first == 0) != (inputs.size() == 2)) {
+        throw new GraphException(
+            "CrossEntropy.Chunk takes "
+                + inputs.size()
+                + " operands for "
+                + width
+                + " classes from "
+                + first
+                + " on, of "
+                + vocabulary
+                + ".");
+      }
+      Shape state = Shape.of(rows, STATE);
+      if (inputs.size() > 2) {
+        Checks.f32(this, inputs.get(2));
+        Checks.shape(this, "the state", inputs.get(2), state);
+      }
+      return List.of(Output.f32(state), losses);
+    }
+
+    @Override
+    public Kernel kernel() {
+      return Kernel.CROSS_ENTROPY_CHUNK_F32;
+    }
+
+    @Override
+    public int[] inPlace(int output) {
+      return output == 0 && first > 0 ? new int[] {2} : new int[0];
+    }
+
+    @Override
+    public void lower(Node node, RecordWriter record) {
+      lowerRows(node, record);
+      record.pointer(first == 0 ? Value.NONE : node.input(2));
+      record.integers(first, vocabulary);
+    }
+
+    @Override
+    public Cost cost(Node node) {
+      return Cost.streaming(node, 12 * node.input(0).shape().elements());
     }
   }
 
