@@ -1,23 +1,13 @@
 package org.quern.app;
 
-import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
-
 import java.io.PrintWriter;
-import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import java.util.SplittableRandom;
 import java.util.concurrent.Callable;
 import org.quern.Engine;
-import org.quern.exec.Executable;
-import org.quern.exec.LinkedMemory;
-import org.quern.exec.ModelMemory;
-import org.quern.ir.ParameterLayout;
-import org.quern.ir.Region;
-import org.quern.plan.Plan;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -43,9 +33,6 @@ import picocli.CommandLine.Spec;
 final class BenchMatmulCommand implements Callable<Integer> {
   private static final int BATCH = 4;
   private static final int CONTEXT = 64;
-  private static final int LEAST_WARMUP = 2;
-  private static final int LEAST_STEPS = 5;
-  private static final double SECONDS = 0.5;
 
   @Spec private CommandSpec spec = CommandSpec.create();
   @Mixin private BenchOptions options = new BenchOptions();
@@ -78,7 +65,7 @@ final class BenchMatmulCommand implements Callable<Integer> {
       double flops = 0;
       double spread = 0;
       for (MatmulShape product : products) {
-        Times times = measure(product, open);
+        Times times = MatmulTimes.of(product, open, options);
         milliseconds += times.median();
         flops += product.flops();
         spread = Math.max(spread, times.spread());
@@ -112,23 +99,5 @@ final class BenchMatmulCommand implements Callable<Integer> {
     row.put("gflops", rate);
     row.put("spread", BenchReport.round(times.spread()));
     return row;
-  }
-
-  private Times measure(MatmulShape product, Engine open) {
-    ParameterLayout layout = product.layout();
-    try (ModelMemory memory = open.backend().allocate("a matrix product", layout);
-        Executable program =
-            open.backend().link(Plan.of(product.graph(layout)), LinkedMemory.of(memory))) {
-      SplittableRandom random = new SplittableRandom(1);
-      fill(memory.segment(Region.PARAMETERS), random);
-      product.inputs().forEach(input -> fill(program.input(input), random));
-      return options.repetitions(LEAST_WARMUP, LEAST_STEPS, SECONDS).measure(program::run);
-    }
-  }
-
-  private static void fill(MemorySegment target, SplittableRandom random) {
-    for (long i = 0; i < target.byteSize() / Float.BYTES; i++) {
-      target.setAtIndex(JAVA_FLOAT, i, (float) random.nextDouble() - 0.5f);
-    }
   }
 }

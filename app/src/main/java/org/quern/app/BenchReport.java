@@ -20,6 +20,8 @@ final class BenchReport {
   /** What a model has beyond its sizes, where it has something. */
   static final String FEATURES = "features";
 
+  private static final String PEAK = "peak_rss_gib";
+
   private static final MathContext DIGITS = new MathContext(5);
 
   private final Map<String, Object> fields = new LinkedHashMap<>();
@@ -116,8 +118,15 @@ final class BenchReport {
     return Double.isFinite(value) ? new BigDecimal(value).round(DIGITS).doubleValue() : value;
   }
 
+  /** What this process held at most so far; later calls change nothing. */
+  void putPeakMemory() {
+    if (!fields.containsKey(PEAK)) {
+      PeakMemory.gibibytes().ifPresent(peak -> put(PEAK, peak));
+    }
+  }
+
   void print(PrintWriter out) {
-    PeakMemory.gibibytes().ifPresent(peak -> put("peak_rss_gib", peak));
+    putPeakMemory();
     if (json) {
       out.println(new JsonMapper().writeValueAsString(fields));
     } else {

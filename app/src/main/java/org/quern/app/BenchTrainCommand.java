@@ -41,7 +41,8 @@ import picocli.CommandLine.Spec;
       "Examples:",
       "  quern bench train --model gpt-char --batch 12 --context 64",
       "  quern bench train --model gpt2-124m --batch 4 --context 256 --clip 1",
-      "  quern bench train --model gpt2-124m --precision bf16 --bf16-weights on"
+      "  quern bench train --model gpt2-124m --precision bf16 --bf16-weights on",
+      "  quern bench train --model gpt2-124m --bound"
     })
 final class BenchTrainCommand implements Callable<Integer> {
   private static final Optimizer OPTIMIZER = new Optimizer.AdamW(0.9f, 0.95f, 1e-8f, 0.1f);
@@ -74,6 +75,14 @@ final class BenchTrainCommand implements Callable<Integer> {
       defaultValue = "auto",
       description = "on, off or auto, as in quern train (default: auto).")
   private String bf16Weights = "auto";
+
+  @Option(
+      names = "--bound",
+      description = {
+        "Also measure, after the steps, at what rates the model's products run and memory is read,",
+        "and tell what share of a step they and the optimizer's sweep need at least."
+      })
+  private boolean bound;
 
   @Mixin private EngineMixin engine = new EngineMixin();
 
@@ -115,6 +124,11 @@ final class BenchTrainCommand implements Callable<Integer> {
         }
         if (program.step().nonfinite()) {
           throw new AppException("A loss or gradient of the steps was not finite; mend the model.");
+        }
+        report.putPeakMemory();
+        if (bound) {
+          List<MatmulShape> products = MatmulShape.of(model.config(), batch * context);
+          StepBound.measure(open, step.plan().graph(), products, options).put(report, times);
         }
       }
       report.print(spec.commandLine().getOut());

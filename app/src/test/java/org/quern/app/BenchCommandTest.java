@@ -58,6 +58,45 @@ final class BenchCommandTest {
   }
 
   @Test
+  void whatAStepNeedsAtLeastIsMeasured() {
+    JsonNode report =
+        json(
+            "bench",
+            "train",
+            "--model",
+            "gpt-char",
+            "--batch",
+            2,
+            "--context",
+            16,
+            "--warmup",
+            1,
+            "--steps",
+            2,
+            "--threads",
+            1,
+            "--bound",
+            "--json");
+    hasTheCommonFields(report);
+    double products =
+        report.path("matmul_gflop").asDouble() / report.path("matmul_gflops").asDouble();
+    double sweep =
+        report.path("sweep_gb").asDouble() / report.path("reading_gb_per_second").asDouble();
+    double bound = report.path("bound_ms").asDouble();
+    assertThat(bound).isPositive().isCloseTo(1e3 * (products + sweep), within(1e-3 * bound));
+    assertThat(report.path("times_bound").asDouble() * bound)
+        .isCloseTo(
+            report.path("ms_per_step").asDouble(),
+            within(1e-3 * report.path("ms_per_step").asDouble()));
+    // AdamW reads four tensors and writes three, each as large as the parameters.
+    double parameters = report.path("parameters_mib").asDouble() * (1 << 20) / 1e9;
+    assertThat(report.path("sweep_gb").asDouble())
+        .isCloseTo(7 * parameters, within(0.01 * parameters));
+    assertThat(report.path("matmul_gflop").asDouble() * 1e3 / report.path("ms_per_step").asDouble())
+        .isLessThanOrEqualTo(report.path("gflops").asDouble());
+  }
+
+  @Test
   void aStepOfTrainingIsTimed() {
     JsonNode report =
         json(
