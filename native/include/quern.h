@@ -241,11 +241,12 @@ QUERN_API const char *quern_kernel_name(int32_t kernel);
 QUERN_API int32_t quern_run(const quern_program *program, int32_t part, int64_t first, int64_t last);
 
 /*
- * The rate of F32 arithmetic in operations a second, a fused multiply-add counting as two: independent
- * chains of it in the tier's registers, on the calling thread, for about so long. 0 where the tier
- * cannot run here.
+ * The rate of the arithmetic that a kernel is made of, in operations a second, a multiply-add counting
+ * as two: independent chains of it in the tier's registers, on the calling thread, for about so long.
+ * For matmul_bf16 and matmul_int8 it is that of the instructions that the tier computes these products
+ * with, for all other kernels F32's. 0 where the tier cannot run here.
  */
-QUERN_API double quern_measure_arithmetic(int32_t tier, int64_t nanoseconds);
+QUERN_API double quern_measure_arithmetic(int32_t tier, int32_t kernel, int64_t nanoseconds);
 
 /*
  * The rate of reading in bytes a second: goes through the memory with the tier's widest loads, on the

@@ -44,11 +44,39 @@ static quern_reading_loop *reading_loop(int32_t tier) {
     }
 }
 
+/* Products that a tier has no instructions for are computed in F32. */
+static quern_arithmetic_loop *loop_of(int32_t tier, int32_t kernel) {
+    if (!quern_tier_usable(tier) || (kernel != QUERN_KERNEL_matmul_bf16 && kernel != QUERN_KERNEL_matmul_int8)) {
+        return arithmetic_loop(tier);
+    }
+    const int bf16 = kernel == QUERN_KERNEL_matmul_bf16;
+    switch (tier) {
+#ifdef QUERN_HAVE_amx
+    case QUERN_AMX:
+        return bf16 ? quern_bf16_loop__amx : quern_int8_loop__amx;
+#endif
+#ifdef QUERN_HAVE_avx512_bf16
+    case QUERN_AVX512_BF16:
+        return bf16 ? quern_bf16_loop__avx512_bf16 : quern_int8_loop__avx512_bf16;
+#endif
+#ifdef QUERN_HAVE_avx512
+    case QUERN_AVX512:
+        return bf16 ? quern_arithmetic_loop__avx512 : quern_int8_loop__avx512;
+#endif
+#ifdef QUERN_HAVE_avx2
+    case QUERN_AVX2:
+        return bf16 ? quern_arithmetic_loop__avx2 : quern_int8_loop__avx2;
+#endif
+    default:
+        return bf16 ? quern_arithmetic_loop__scalar : quern_int8_loop__scalar;
+    }
+}
+
 /* Pieces between two looks at the clock: a look takes some 30 ns, a piece some microseconds. */
 enum { PIECES = 4 };
 
-double quern_measure_arithmetic(int32_t tier, int64_t nanoseconds) {
-    quern_arithmetic_loop *loop = arithmetic_loop(tier);
+double quern_measure_arithmetic(int32_t tier, int32_t kernel, int64_t nanoseconds) {
+    quern_arithmetic_loop *loop = loop_of(tier, kernel);
     if (loop == NULL) {
         return 0;
     }

@@ -11,7 +11,8 @@
 #define QUERN_READ_STREAMS 4
 
 /*
- * Runs chains of fused multiply-adds; seeds are a factor and a term. Adds what came of them to
+ * Runs chains of fused multiply-adds, or of what the tier has for products in BF16 or INT8, where
+ * they differ; seeds are a factor and a term, both less than 1. Adds what came of them to
  * *result, so that no compiler leaves them out, and returns the number of operations.
  */
 typedef int64_t quern_arithmetic_loop(const float *seeds, float *result);
@@ -21,10 +22,16 @@ typedef void quern_reading_loop(const float *block, int64_t apart, float *result
 
 #define QUERN_MEASURE_LOOPS(isa)                             \
     quern_arithmetic_loop quern_arithmetic_loop__##isa;      \
+    quern_arithmetic_loop quern_int8_loop__##isa;            \
     quern_reading_loop quern_reading_loop__##isa;
+#define QUERN_PRODUCT_LOOPS(isa)                             \
+    quern_arithmetic_loop quern_bf16_loop__##isa;            \
+    quern_arithmetic_loop quern_int8_loop__##isa;
 
 QUERN_MEASURE_LOOPS(scalar)
 QUERN_MEASURE_LOOPS(avx2)
 QUERN_MEASURE_LOOPS(avx512)
+QUERN_PRODUCT_LOOPS(avx512_bf16)
+QUERN_PRODUCT_LOOPS(amx)
 
 #endif

@@ -9,6 +9,7 @@ import java.util.Map;
 import java.util.OptionalDouble;
 import org.quern.EngineDescription;
 import org.quern.ir.Cost;
+import org.quern.ir.Kernel;
 import org.quern.profile.Roofline;
 import tools.jackson.databind.JsonNode;
 
@@ -28,6 +29,7 @@ record KernelTable(
    * @param operation as profiles call it
    * @param model whose size it is
    * @param shape the sizes
+   * @param kernel what computes it in F32
    * @param cost what it asks of the machine
    * @param micros the median time
    * @param least the shortest time
@@ -37,6 +39,7 @@ record KernelTable(
       String operation,
       String model,
       String shape,
+      Kernel kernel,
       Cost cost,
       double micros,
       double least,
@@ -46,6 +49,7 @@ record KernelTable(
           json.path("operation").asString(),
           json.path("model").asString(),
           json.path("shape").asString(),
+          Kernel.valueOf(json.path("kernel").asString()),
           new Cost(json.path("flops").asLong(), json.path("bytes").asLong()),
           json.path("us").asDouble(Double.NaN),
           json.path("us_least").asDouble(Double.NaN),
@@ -67,7 +71,7 @@ record KernelTable(
 
     /** The least time that the machine needs for the cost, as a share of the median. */
     double share(Roofline roofline) {
-      return roofline.seconds(cost) * 1e6 / micros;
+      return roofline.seconds(kernel, cost) * 1e6 / micros;
     }
   }
 
@@ -78,6 +82,8 @@ record KernelTable(
         one.threads(),
         Math.max(one.flopsAlone(), other.flopsAlone()),
         Math.max(one.flops(), other.flops()),
+        Math.max(one.products(), other.products()),
+        Math.max(one.int8(), other.int8()),
         Math.max(one.readingAlone(), other.readingAlone()),
         Math.max(one.reading(), other.reading()));
   }
@@ -136,6 +142,8 @@ record KernelTable(
     line.put("precision", engine.precision());
     line.put("threads", engine.threads());
     line.put("roofline_gflops", BenchReport.round(roofline.flops() / 1e9));
+    line.put("roofline_product_gflops", BenchReport.round(roofline.products() / 1e9));
+    line.put("roofline_int8_gflops", BenchReport.round(roofline.int8() / 1e9));
     line.put("roofline_gb_per_second", BenchReport.round(roofline.reading() / 1e9));
     others.ifPresent(busy -> line.put("others_busy", BenchReport.round(busy)));
     List<Map<String, Object>> results = new ArrayList<>();

@@ -21,15 +21,22 @@ import tools.jackson.databind.json.JsonMapper;
 
 /** {@code bench kernels}: what is made of JMH's times, and what it refuses. */
 final class BenchKernelsTest {
-  private static final Roofline ROOFLINE = new Roofline("avx2", 2, 50e9, 100e9, 16e9, 20e9);
+  private static final Roofline ROOFLINE =
+      new Roofline("avx2", 2, 50e9, 100e9, 100e9, 200e9, 16e9, 20e9);
 
   @TempDir private Path folder;
 
   private static KernelTable.Row row(String times) {
+    return row("MATMUL_F32", times);
+  }
+
+  private static KernelTable.Row row(String kernel, String times) {
     return KernelTable.Row.of(
         new JsonMapper()
             .readTree(
-                "{\"operation\":\"Matmul\",\"model\":\"gpt-char\",\"shape\":\"2x3x4\","
+                "{\"operation\":\"Matmul\",\"model\":\"gpt-char\",\"shape\":\"2x3x4\",\"kernel\":\""
+                    + kernel
+                    + "\","
                     + "\"flops\":4000000,\"bytes\":500000"
                     + times
                     + "}"));
@@ -51,6 +58,17 @@ final class BenchKernelsTest {
     assertThat(row.share(ROOFLINE)).isEqualTo(0.8);
     assertThat(row.spread()).isEqualTo(0.2);
     assertThat(row("").micros()).isNaN();
+  }
+
+  /** Of products the instructions count that they are computed with; the rest is F32's. */
+  @Test
+  void theShareIsOfWhatTheKernelIsMadeOf() {
+    Roofline amx = new Roofline("amx", 2, 50e9, 100e9, 800e9, 1600e9, 16e9, 200e9);
+    String times = ",\"us\":50,\"us_least\":45,\"us_most\":55";
+    assertThat(row("ADD_F32", times).share(amx)).isEqualTo(0.8);
+    assertThat(row("MATMUL_F32", times).share(amx)).isEqualTo(0.1);
+    assertThat(row("MATMUL_BF16", times).share(amx)).isEqualTo(0.1);
+    assertThat(row("MATMUL_INT8", times).share(amx)).isEqualTo(0.05);
   }
 
   @Test
@@ -85,9 +103,9 @@ final class BenchKernelsTest {
 
   @Test
   void ofTwoRooflinesTheHigherRatesCount() {
-    Roofline other = new Roofline("avx2", 2, 60e9, 90e9, 15e9, 22e9);
+    Roofline other = new Roofline("avx2", 2, 60e9, 90e9, 90e9, 210e9, 15e9, 22e9);
     assertThat(KernelTable.higher(ROOFLINE, other))
-        .isEqualTo(new Roofline("avx2", 2, 60e9, 100e9, 16e9, 22e9));
+        .isEqualTo(new Roofline("avx2", 2, 60e9, 100e9, 100e9, 210e9, 16e9, 22e9));
   }
 
   @Test

@@ -177,7 +177,8 @@ final class ModelCommandsTest {
   @Test
   void doctorMeasuresTheRoofline() {
     assertThat(Cli.run("doctor", "--measure").succeeded().out())
-        .containsPattern("Roofline +[a-z0-9]+: F32 [0-9.]+ GFLOP/s .*memory read at [0-9.]+ GB/s");
+        .containsPattern(
+            "Roofline +[a-z0-9]+: F32 [0-9.]+ GFLOP/s, .*INT8 [0-9.]+; memory read at [0-9.]+ GB/s");
     assertThat(Cli.run("doctor").succeeded().out()).doesNotContain("Roofline");
   }
 

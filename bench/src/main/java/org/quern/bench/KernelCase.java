@@ -9,6 +9,7 @@ import org.quern.ir.Cost;
 import org.quern.ir.DType;
 import org.quern.ir.Graph;
 import org.quern.ir.Initializer;
+import org.quern.ir.Kernel;
 import org.quern.ir.Node;
 import org.quern.ir.Parameter;
 import org.quern.ir.ParameterLayout;
@@ -65,6 +66,11 @@ record KernelCase(
   Cost cost(Precision precision) {
     Node node = graph(layout(), precision).nodes().getFirst();
     return node.op().cost(node);
+  }
+
+  /** What computes it in F32. */
+  Kernel kernel() {
+    return node().op().kernel();
   }
 
   boolean matches(String part) {

@@ -87,6 +87,7 @@ final class Kernels {
     members.add(member("operation", found.operation()));
     members.add(member("model", found.model()));
     members.add(member("shape", found.shape()));
+    members.add(member("kernel", found.kernel().name()));
     members.add("\"flops\":" + cost.flops());
     members.add("\"bytes\":" + cost.bytes());
     times.ifPresent(measured -> {

@@ -96,8 +96,8 @@ final class KernelCasesTest {
     ListStatistics times = new ListStatistics(new double[] {9, 2, 4});
     assertThat(Kernels.row(found, new Cost(7, 8), Optional.of(times)))
         .isEqualTo(
-            "{\"operation\":\"Add\",\"model\":\"gpt-char\",\"shape\":\"768x128\",\"flops\":7,"
-                + "\"bytes\":8,\"us\":4.00000,\"us_least\":2.00000,\"us_most\":9.00000}");
+            "{\"operation\":\"Add\",\"model\":\"gpt-char\",\"shape\":\"768x128\",\"kernel\":\"ADD_F32\","
+                + "\"flops\":7,\"bytes\":8,\"us\":4.00000,\"us_least\":2.00000,\"us_most\":9.00000}");
     assertThat(Kernels.row(found, new Cost(7, 8), Optional.empty()))
         .endsWith("\"flops\":7,\"bytes\":8}");
   }

@@ -158,7 +158,7 @@ public final class CpuBackend implements Backend {
     lock.acquire();
     try {
       checkOpen();
-      return new RooflineMeasurement(walker, workers, tier).measure(tierName, allocator);
+      return new RooflineMeasurement(walker, workers, tier, precision).measure(tierName, allocator);
     } finally {
       lock.release();
     }

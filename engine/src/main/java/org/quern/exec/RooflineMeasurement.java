@@ -5,6 +5,8 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.function.DoubleSupplier;
 import java.util.function.IntToDoubleFunction;
+import org.quern.ir.Kernel;
+import org.quern.ir.Precision;
 import org.quern.memory.Slab;
 import org.quern.memory.SlabAllocator;
 import org.quern.profile.Roofline;
@@ -24,11 +26,13 @@ final class RooflineMeasurement {
   private final Walker walker;
   private final Workers workers;
   private final int tier;
+  private final Precision precision;
 
-  RooflineMeasurement(Walker walker, Workers workers, int tier) {
+  RooflineMeasurement(Walker walker, Workers workers, int tier, Precision precision) {
     this.walker = walker;
     this.workers = workers;
     this.tier = tier;
+    this.precision = precision;
   }
 
   Roofline measure(String tierName, SlabAllocator allocator) {
@@ -40,7 +44,7 @@ final class RooflineMeasurement {
       long part = share;
       // Pages that were never written are all one page, and in the cache.
       workers.onAll(worker -> memory.segment().asSlice(worker * part, part).fill((byte) 0));
-      IntToDoubleFunction arithmetic = worker -> walker.measureArithmetic(tier, ROUND_NANOS);
+      IntToDoubleFunction arithmetic = arithmetic(Kernel.ADD_F32);
       IntToDoubleFunction reading =
           worker -> walker.measureReading(tier, address + worker * part, part, ROUND_NANOS);
       warmUp(arithmetic);
@@ -52,12 +56,20 @@ final class RooflineMeasurement {
           workers.count(),
           workers.count() == 1 ? flops : bestAlone(arithmetic),
           flops,
+          precision == Precision.F32
+              ? flops
+              : best(arithmetic(precision.kernel(Kernel.MATMUL_F32))),
+          best(arithmetic(Kernel.MATMUL_INT8)),
           workers.count() == 1
               ? read
               : bestAlone(
                   worker -> walker.measureReading(tier, address, memory.bytes(), ROUND_NANOS)),
           read);
     }
+  }
+
+  private IntToDoubleFunction arithmetic(Kernel kernel) {
+    return worker -> walker.measureArithmetic(tier, kernel, ROUND_NANOS);
   }
 
   private void warmUp(IntToDoubleFunction rate) {

@@ -1,5 +1,7 @@
 package org.quern.exec;
 
+import org.quern.ir.Kernel;
+
 /** Runs the records of a program; one implementation for each kind of kernels. Thread-safe. */
 public interface Walker {
   /**
@@ -27,13 +29,15 @@ public interface Walker {
   }
 
   /**
-   * What the calling thread does at most of F32 arithmetic, in registers.
+   * What the calling thread does at most of the arithmetic that a kernel is made of, in registers:
+   * F32's, but for products that the tier has other instructions for.
    *
    * @param tier a {@code quern_tier}
+   * @param kernel whose arithmetic
    * @param nanos about how long to measure
    * @return operations a second, a fused multiply-add counting as two
    */
-  double measureArithmetic(int tier, long nanos);
+  double measureArithmetic(int tier, Kernel kernel, long nanos);
 
   /**
    * What the calling thread reads at most.

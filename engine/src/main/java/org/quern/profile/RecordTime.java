@@ -43,7 +43,7 @@ public record RecordTime(
 
   /** What it would have taken at the least on a machine that can do no more than this. */
   public double bestSeconds(Roofline roofline) {
-    return count * roofline.seconds(cost());
+    return count * roofline.seconds(node.op().kernel(), cost());
   }
 
   private Cost cost() {

@@ -72,9 +72,23 @@ final class Backends {
     return available().stream().filter(choice -> !choice.name().endsWith(EMULATED)).toList();
   }
 
+  /** The best native tier with products in BF16, which no F32 reference is a measure of. */
+  static List<Choice> rounding() {
+    NativeKernels kernels = NativeKernels.find();
+    NativeTier best = kernels.bestTier();
+    return kernels.isLoaded()
+        ? List.of(choice("native " + best.text() + " bf16", kernels, best, Precision.BF16))
+        : List.of();
+  }
+
   private static Choice choice(String name, NativeKernels kernels, NativeTier tier) {
+    return choice(name, kernels, tier, Precision.F32);
+  }
+
+  private static Choice choice(
+      String name, NativeKernels kernels, NativeTier tier, Precision precision) {
     return new Choice(
-        name, (threads, allocator) -> kernels.open(tier, Precision.F32, threads, allocator));
+        name, (threads, allocator) -> kernels.open(tier, precision, threads, allocator));
   }
 
   /**

@@ -36,7 +36,7 @@ import org.quern.profile.Roofline;
 /** Times of records: complete, consistent, of no influence, and the events that carry them. */
 class ProfileTest {
   private static final int RUNS = 20;
-  private static final Roofline ROOFLINE = new Roofline("some", 2, 1e9, 2e9, 1e9, 1.5e9);
+  private static final Roofline ROOFLINE = new Roofline("some", 2, 1e9, 2e9, 3e9, 4e9, 1e9, 1.5e9);
 
   @TempDir Path folder;
 
@@ -189,7 +189,7 @@ class ProfileTest {
         flops += cost.flops();
         bytes += cost.bytes();
         longest += record.longestSeconds();
-        best += Math.max(cost.flops() / 2e9, cost.bytes() / 1.5e9);
+        best += Math.max(cost.flops() / 3e9, cost.bytes() / 1.5e9);
       }
       Offset<Double> rounding = Offset.offset(1e-9 * flops / longest);
       assertThat(products.flopsPerSecond()).isCloseTo(flops / longest, rounding);
@@ -233,6 +233,8 @@ class ProfileTest {
                     assertThat(roofline.threads()).isEqualTo(2);
                     assertThat(roofline.flopsAlone()).isBetween(1e7, 1e13);
                     assertThat(roofline.flops()).isBetween(1e7, 1e14);
+                    assertThat(roofline.products()).isEqualTo(roofline.flops());
+                    assertThat(roofline.int8()).isBetween(1e7, 1e15);
                     assertThat(roofline.readingAlone()).isBetween(1e7, 1e13);
                     assertThat(roofline.reading()).isBetween(1e7, 1e14);
                     assertThat(backend.memory().openSlabs())

@@ -16,7 +16,7 @@ class ReproducibilityTest {
 
   @TestFactory
   Stream<DynamicTest> aThousandStepsGiveTheSameBits() {
-    return Backends.quick().stream()
+    return Stream.concat(Backends.quick().stream(), Backends.rounding().stream())
         .flatMap(choice ->
             SmallModels.rows().stream()
                 .map(row -> dynamicTest(choice + ", " + row, () -> check(choice, row))));

@@ -341,15 +341,16 @@ public final class quern_h {
   }
 
   /**
-   * The rate of F32 arithmetic in operations a second, a fused multiply-add counting as two:
-   * independent chains of it in the tier's registers, on the calling thread, for about so long. 0
-   * where the tier cannot run here.
+   * The rate of the arithmetic that a kernel is made of, in operations a second, a multiply-add
+   * counting as two: independent chains of it in the tier's registers, on the calling thread, for
+   * about so long. For matmul_bf16 and matmul_int8 it is that of the instructions that the tier
+   * computes these products with, for all other kernels F32's. 0 where the tier cannot run here.
    */
-  public double quern_measure_arithmetic(int tier, long nanoseconds) {
+  public double quern_measure_arithmetic(int tier, int kernel, long nanoseconds) {
     try {
       return (double)
           quern_measure_arithmetic.HANDLE.invokeExact(
-              quern_measure_arithmetic$address, tier, nanoseconds);
+              quern_measure_arithmetic$address, tier, kernel, nanoseconds);
     } catch (Error | RuntimeException e) {
       throw e;
     } catch (Throwable e) {
@@ -477,7 +478,8 @@ public final class quern_h {
   }
 
   private static final class quern_measure_arithmetic {
-    static final FunctionDescriptor DESC = FunctionDescriptor.of(C_DOUBLE, C_INT, C_LONG_LONG);
+    static final FunctionDescriptor DESC =
+        FunctionDescriptor.of(C_DOUBLE, C_INT, C_INT, C_LONG_LONG);
     static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(DESC);
 
     private quern_measure_arithmetic() {}

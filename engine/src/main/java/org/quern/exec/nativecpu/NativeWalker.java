@@ -3,6 +3,7 @@ package org.quern.exec.nativecpu;
 import java.lang.foreign.MemorySegment;
 import org.quern.bindings.quern.quern_h;
 import org.quern.exec.Walker;
+import org.quern.ir.Kernel;
 
 /** Runs programs in C: one downcall a worker and run. */
 final class NativeWalker implements Walker {
@@ -37,8 +38,8 @@ final class NativeWalker implements Walker {
   }
 
   @Override
-  public double measureArithmetic(int tier, long nanos) {
-    return library.quern_measure_arithmetic(tier, nanos);
+  public double measureArithmetic(int tier, Kernel kernel, long nanos) {
+    return library.quern_measure_arithmetic(tier, kernel.ordinal(), nanos);
   }
 
   @Override

@@ -40,7 +40,7 @@ public final class VectorWalker implements Walker {
   }
 
   @Override
-  public double measureArithmetic(int tier, long nanos) {
+  public double measureArithmetic(int tier, Kernel kernel, long nanos) {
     return PeakLoops.arithmetic(nanos);
   }
 
