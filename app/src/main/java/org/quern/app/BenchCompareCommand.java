@@ -33,10 +33,12 @@ import picocli.CommandLine.Spec;
       "",
       "Examples:",
       "  quern bench compare",
-      "  quern bench compare train --model gpt-char --batch 12 --context 64 --rounds 5"
+      "  quern bench compare train --model gpt-char --batch 12 --context 64 --rounds 5",
+      "  quern bench compare all --rounds 3"
     })
 final class BenchCompareCommand implements Callable<Integer> {
   private static final int MOST = 1 << 15;
+  private static final String ALL = "all";
   private static final List<String> PRECISIONS = List.of("f32", "bf16");
 
   @Spec private CommandSpec spec = CommandSpec.create();
@@ -46,7 +48,8 @@ final class BenchCompareCommand implements Callable<Integer> {
       paramLabel = "WORK",
       description =
           "train, matmul or generate (default: products and training of gpt2-124m, training of"
-              + " gpt-char, and writing with llama-135m).")
+              + " gpt-char, and writing with llama-135m); or all: these in f32 and bf16, training"
+              + " of 4 x 256 and 1 x 1024 too, and writing with llama-1.1b, which takes hours.")
   private @Nullable String work;
 
   @Option(
@@ -69,9 +72,8 @@ final class BenchCompareCommand implements Callable<Integer> {
   @Option(
       names = "--precision",
       paramLabel = "TYPE",
-      defaultValue = "f32",
-      description = "What we compute matrix products in: f32 or bf16 (default: ${DEFAULT-VALUE}).")
-  private String precision = "f32";
+      description = "What we compute matrix products in: f32 or bf16 (default: f32).")
+  private @Nullable String precision;
 
   @Option(
       names = "--threads",
@@ -145,9 +147,10 @@ final class BenchCompareCommand implements Callable<Integer> {
   }
 
   private List<Contest> contests() {
-    if (!PRECISIONS.contains(precision)) {
+    String type = Optional.ofNullable(precision).orElse("f32");
+    if (!PRECISIONS.contains(type)) {
       throw new AppException(
-          "There is no precision " + precision + " to compare in; choose f32 or bf16.");
+          "There is no precision " + type + " to compare in; choose f32 or bf16.");
     }
     BenchOptions.range("--rounds", rounds, 1, MOST);
     int workers =
@@ -159,7 +162,15 @@ final class BenchCompareCommand implements Callable<Integer> {
         throw new AppException(
             "--model, --batch and --context need a WORK before them: train, matmul or generate.");
       }
-      return Contest.usual(precision, workers);
+      return Contest.usual(type, workers);
+    }
+    if (given.get().equals(ALL)) {
+      if (model != null || batch != null || context != null || precision != null) {
+        throw new AppException(
+            "All contests have models, sizes and precisions of their own; leave out --model,"
+                + " --batch, --context and --precision, or choose train, matmul or generate.");
+      }
+      return Contest.all(workers);
     }
     Contest.Work what =
         Contest.Work.find(given.get())
@@ -167,7 +178,7 @@ final class BenchCompareCommand implements Callable<Integer> {
                 new AppException(
                     "There is no work "
                         + given.get()
-                        + " to compare; choose train, matmul or generate."));
+                        + " to compare; choose train, matmul, generate or all."));
     boolean writing = what == Contest.Work.GENERATE;
     String name = Optional.ofNullable(model).orElse(writing ? "llama-135m" : "gpt2-124m");
     int usual = Math.min(writing ? 576 : 64, ModelPath.context(name));
@@ -177,7 +188,7 @@ final class BenchCompareCommand implements Callable<Integer> {
             name,
             BenchOptions.range("--batch", batch, 1, MOST).orElse(writing ? 1 : 4),
             BenchOptions.range("--context", context, 1, MOST).orElse(usual),
-            precision,
+            type,
             workers));
   }
 

@@ -45,6 +45,21 @@ record Contest(Work work, String model, int batch, int context, String precision
         new Contest(Work.GENERATE, "llama-135m", 1, 576, precision, threads));
   }
 
+  /** All that a CPU's engine is judged by; hours. */
+  static List<Contest> all(int threads) {
+    List<Contest> contests = new ArrayList<>();
+    contests.add(new Contest(Work.TRAIN, "gpt-char", 12, 64, "f32", threads));
+    for (String precision : List.of("f32", "bf16")) {
+      contests.add(new Contest(Work.MATMUL, "gpt2-124m", 4, 64, precision, threads));
+      contests.add(new Contest(Work.TRAIN, "gpt2-124m", 4, 64, precision, threads));
+      contests.add(new Contest(Work.TRAIN, "gpt2-124m", 4, 256, precision, threads));
+      contests.add(new Contest(Work.TRAIN, "gpt2-124m", 1, 1024, precision, threads));
+      contests.add(new Contest(Work.GENERATE, "llama-135m", 1, 576, precision, threads));
+    }
+    contests.add(new Contest(Work.GENERATE, "llama-1.1b", 1, 576, "bf16", threads));
+    return List.copyOf(contests);
+  }
+
   /** The arguments of our own benchmark of this work. */
   List<String> arguments() {
     List<String> arguments =

@@ -368,6 +368,26 @@ final class BenchCompareTest {
     assertThat(Cli.run("bench", "--help").out()).contains("compare");
   }
 
+  @Test
+  void allIsEveryWorkAndSizeInBothPrecisions() {
+    List<Contest> all = Contest.all(2);
+    assertThat(all).extracting(Contest::fileName).doesNotHaveDuplicates();
+    assertThat(all).extracting(Contest::work).containsOnly(Contest.Work.values());
+    for (Contest usual : Contest.usual("f32", 2)) {
+      assertThat(all).contains(usual);
+    }
+    assertThat(all)
+        .filteredOn(contest -> contest.precision().equals("bf16"))
+        .extracting(Contest::toString)
+        .containsExactly(
+            "matmul, gpt2-124m, 4 x 64, bf16, threads: 2",
+            "train, gpt2-124m, 4 x 64, bf16, threads: 2",
+            "train, gpt2-124m, 4 x 256, bf16, threads: 2",
+            "train, gpt2-124m, 1 x 1024, bf16, threads: 2",
+            "generate, llama-135m, 1 x 576, bf16, threads: 2",
+            "generate, llama-1.1b, 1 x 576, bf16, threads: 2");
+  }
+
   @ParameterizedTest
   @CsvSource({
     "think, --rounds,    1,        think",
@@ -379,6 +399,9 @@ final class BenchCompareTest {
     "train, --precision, abacus,   abacus",
     "train, --peer,      abacus,   abacus",
     "'',    --model,     gpt-char, WORK",
+    "all,   --model,     gpt-char, leave out",
+    "all,   --precision, bf16,     leave out",
+    "all,   --peer,      abacus,   abacus",
   })
   void whatCannotBeComparedIsRefused(String work, String option, String value, String named) {
     Path out = folder.resolve("out");
