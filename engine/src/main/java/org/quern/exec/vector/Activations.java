@@ -69,12 +69,7 @@ final class Activations {
     long whole = copyWhole(copy, x, bytes);
     switch (kind) {
       case RELU -> reluSlope(to, copy, whole);
-      case GELU_TANH -> {
-        bound(copy, whole);
-        tanhExponent(to, copy, whole);
-        Functions.exp(to, to, whole, 0);
-        geluTanhSlope(to, copy, whole);
-      }
+      case GELU_TANH -> geluTanhSlope(to, copy, whole);
       case GELU_ERF -> {
         Functions.normalDensity(to, copy, whole);
         Functions.normal(to, copy, whole, 1);
@@ -90,8 +85,8 @@ final class Activations {
   /** Copies x, with zeros up to whole vectors; returns the bytes that makes. */
   private static long copyWhole(long copy, long x, long bytes) {
     long whole = (bytes + BYTES - 1) / BYTES * BYTES;
+    FloatVector.zero(FLOATS).intoMemorySegment(ALL, copy + whole - BYTES, ORDER);
     Memory.copy(copy, x, bytes);
-    Memory.fill(copy + bytes, whole - bytes, 0);
     return whole;
   }
 
@@ -115,14 +110,6 @@ final class Activations {
       FloatVector.fromMemorySegment(FLOATS, ALL, x + at, ORDER)
           .neg()
           .intoMemorySegment(ALL, to + at, ORDER);
-    }
-  }
-
-  private static void bound(long x, long bytes) {
-    for (long at = 0; at < bytes; at += BYTES) {
-      FloatVector v = FloatVector.fromMemorySegment(FLOATS, ALL, x + at, ORDER);
-      v = v.blend(TANH_END, v.compare(GT, TANH_END)).blend(-TANH_END, v.compare(LT, -TANH_END));
-      v.intoMemorySegment(ALL, x + at, ORDER);
     }
   }
 
@@ -164,24 +151,44 @@ final class Activations {
    * precision where s nears 1, unless e is large.
    */
   private static void siluSlope(long to, long x, long bytes) {
+    FloatVector one = FloatVector.broadcast(FLOATS, 1f);
+    FloatVector zero = FloatVector.zero(FLOATS);
     for (long at = 0; at < bytes; at += BYTES) {
       FloatVector v = FloatVector.fromMemorySegment(FLOATS, ALL, x + at, ORDER);
       FloatVector e = FloatVector.fromMemorySegment(FLOATS, ALL, to + at, ORDER);
-      FloatVector s = FloatVector.broadcast(FLOATS, 1f).div(e.add(1f));
-      FloatVector rest = s.neg().add(1f).blend(e.mul(s), v.compare(GT, 0f));
-      v.mul(rest).add(1f).mul(s).intoMemorySegment(ALL, to + at, ORDER);
+      FloatVector s = one.div(e.add(one));
+      FloatVector rest = one.sub(s).blend(e.mul(s), v.compare(GT, zero));
+      v.mul(rest).add(one).mul(s).intoMemorySegment(ALL, to + at, ORDER);
     }
   }
 
-  /** In: e = exp(-2u). With s = 1 / (1 + e): s (1 + x (1 - s) 2u'), and 1 - s as above. */
+  /**
+   * With e = exp(-2u) and s = 1 / (1 + e): s (1 + x (1 - s) 2u'), and 1 - s as above. Leaves x
+   * bounded.
+   */
   private static void geluTanhSlope(long to, long x, long bytes) {
+    FloatVector one = FloatVector.broadcast(FLOATS, 1f);
+    FloatVector zero = FloatVector.zero(FLOATS);
+    FloatVector cube = FloatVector.broadcast(FLOATS, TANH_CUBE);
+    FloatVector minus = FloatVector.broadcast(FLOATS, -TANH_FACTOR);
+    FloatVector most = FloatVector.broadcast(FLOATS, TANH_END);
+    FloatVector least = FloatVector.broadcast(FLOATS, -TANH_END);
     for (long at = 0; at < bytes; at += BYTES) {
       FloatVector v = FloatVector.fromMemorySegment(FLOATS, ALL, x + at, ORDER);
-      FloatVector inner = v.mul(v).mul(3 * TANH_CUBE).add(1f).mul(v).mul(TANH_FACTOR);
+      v = v.blend(most, v.compare(GT, most)).blend(least, v.compare(LT, least));
+      v.intoMemorySegment(ALL, x + at, ORDER);
+      v.mul(v).mul(cube).add(one).mul(v).mul(minus).intoMemorySegment(ALL, to + at, ORDER);
+    }
+    Functions.exp(to, to, bytes, 0);
+    FloatVector triple = FloatVector.broadcast(FLOATS, 3 * TANH_CUBE);
+    FloatVector factor = FloatVector.broadcast(FLOATS, TANH_FACTOR);
+    for (long at = 0; at < bytes; at += BYTES) {
+      FloatVector v = FloatVector.fromMemorySegment(FLOATS, ALL, x + at, ORDER);
+      FloatVector inner = v.mul(v).mul(triple).add(one).mul(v).mul(factor);
       FloatVector e = FloatVector.fromMemorySegment(FLOATS, ALL, to + at, ORDER);
-      FloatVector s = FloatVector.broadcast(FLOATS, 1f).div(e.add(1f));
-      FloatVector rest = s.neg().add(1f).blend(e.mul(s), v.compare(GT, 0f));
-      inner.mul(rest).add(1f).mul(s).intoMemorySegment(ALL, to + at, ORDER);
+      FloatVector s = one.div(e.add(one));
+      FloatVector rest = one.sub(s).blend(e.mul(s), v.compare(GT, zero));
+      inner.mul(rest).add(one).mul(s).intoMemorySegment(ALL, to + at, ORDER);
     }
   }
 }

@@ -99,6 +99,9 @@ final class Functions {
    * @param to in: {@link #normalDensity} of x
    */
   static void normal(long to, long x, long bytes, float slope) {
+    FloatVector one = FloatVector.broadcast(FLOATS, 1f);
+    FloatVector zero = FloatVector.zero(FLOATS);
+    FloatVector middle = FloatVector.broadcast(FLOATS, 2.75f);
     for (long at = 0; at < bytes; at += BYTES) {
       FloatVector v = FloatVector.fromMemorySegment(FLOATS, ALL, x + at, ORDER);
       FloatVector y = v.abs();
@@ -107,8 +110,8 @@ final class Functions {
       FloatVector error = half.fma(y, half.mul(y).neg());
       FloatVector rounded = FloatVector.fromMemorySegment(FLOATS, ALL, to + at, ORDER);
       FloatVector density = rounded.sub(rounded.mul(error));
-      FloatVector t = FloatVector.broadcast(FLOATS, 1f).div(y.add(2.75f));
-      FloatVector s = y.sub(2.75f).mul(t);
+      FloatVector t = one.div(y.add(middle));
+      FloatVector s = y.sub(middle).mul(t);
       FloatVector p = FloatVector.broadcast(FLOATS, 6.566830415977165e-05f);
       p = p.fma(s, FloatVector.broadcast(FLOATS, 1.2078766303602606e-05f));
       p = p.fma(s, FloatVector.broadcast(FLOATS, -0.00048117441474460065f));
@@ -121,9 +124,9 @@ final class Functions {
       p = p.fma(s, FloatVector.broadcast(FLOATS, -0.47435396909713745f));
       p = p.fma(s, FloatVector.broadcast(FLOATS, 0.7189860343933105f));
       FloatVector tail = p.mul(t).mul(density);
-      FloatVector below = tail.blend(tail.neg().add(1f), v.compare(GT, 0f));
+      FloatVector below = tail.blend(one.sub(tail), v.compare(GT, zero));
       // The bounded y with v's sign, since an infinity times a density of zero is NaN.
-      FloatVector signed = y.blend(y.neg(), v.compare(LT, 0f));
+      FloatVector signed = y.blend(y.neg(), v.compare(LT, zero));
       density.mul(slope * 0.3989422804f).fma(signed, below).intoMemorySegment(ALL, to + at, ORDER);
     }
   }

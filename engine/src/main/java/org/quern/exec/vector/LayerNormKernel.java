@@ -160,6 +160,8 @@ final class LayerNormKernel implements VectorKernel {
         long dx, long dout, long x, long gamma, long bytes, float mean, float rstd, long scratch) {
       FloatVector sum = FloatVector.zero(FLOATS);
       FloatVector product = sum;
+      FloatVector center = FloatVector.broadcast(FLOATS, mean);
+      FloatVector scale = FloatVector.broadcast(FLOATS, rstd);
       long at = 0;
       for (; at <= bytes - BYTES; at += BYTES) {
         FloatVector d =
@@ -168,7 +170,7 @@ final class LayerNormKernel implements VectorKernel {
         sum = sum.add(d);
         product =
             d.fma(
-                FloatVector.fromMemorySegment(FLOATS, ALL, x + at, ORDER).sub(mean).mul(rstd),
+                FloatVector.fromMemorySegment(FLOATS, ALL, x + at, ORDER).sub(center).mul(scale),
                 product);
       }
       sum.intoMemorySegment(ALL, scratch, ORDER);
@@ -190,8 +192,8 @@ final class LayerNormKernel implements VectorKernel {
                 .mul(FloatVector.fromMemorySegment(FLOATS, ALL, gamma + at, ORDER))
                 .sub(meanD);
         FloatVector norm =
-            FloatVector.fromMemorySegment(FLOATS, ALL, x + at, ORDER).sub(mean).mul(rstd);
-        norm.fma(minus, d).mul(rstd).intoMemorySegment(ALL, dx + at, ORDER);
+            FloatVector.fromMemorySegment(FLOATS, ALL, x + at, ORDER).sub(center).mul(scale);
+        norm.fma(minus, d).mul(scale).intoMemorySegment(ALL, dx + at, ORDER);
       }
       for (; at < bytes; at += 4) {
         float d = Memory.getFloat(dout + at) * Memory.getFloat(gamma + at) - meanD;
