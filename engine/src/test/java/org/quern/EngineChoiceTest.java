@@ -105,6 +105,13 @@ class EngineChoiceTest {
   }
 
   @Test
+  void nothingRaisesTheEnvironmentsCapOnInstructionSets() throws Exception {
+    assumeNative();
+    List<String> lines = run(Map.of("QUERN_MAX_ISA", "scalar"), "-Dquern.max.isa=avx2");
+    assertThat(lines.getFirst()).startsWith("native scalar ").endsWith(" wrote 5");
+  }
+
+  @Test
   void precisionIsChosenAndExplained() {
     assumeNative();
     EngineOptions options = EngineOptions.defaults().requireBackend("native").withThreads(1);
