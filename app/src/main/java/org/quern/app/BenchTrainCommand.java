@@ -80,7 +80,7 @@ final class BenchTrainCommand implements Callable<Integer> {
       names = "--bound",
       description = {
         "Also measure, after the steps, at what rates the model's products run and memory is read,",
-        "and tell what share of a step they and the optimizer's sweep need at least."
+        "and tell what they and the optimizer's sweep need at least, and how often that goes into a step."
       })
   private boolean bound;
 

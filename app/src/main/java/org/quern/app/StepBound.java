@@ -3,7 +3,6 @@ package org.quern.app;
 import java.util.List;
 import org.quern.Engine;
 import org.quern.ir.Graph;
-import org.quern.ir.Kernel;
 import org.quern.ir.Node;
 import org.quern.profile.Roofline;
 
@@ -43,7 +42,7 @@ record StepBound(double matmulFlops, double matmulRate, double sweepBytes, doubl
   private static boolean isProduct(Node node) {
     return switch (node.op().kernel()) {
       case MATMUL_F32, MATMUL_BF16, MATMUL_INT8 -> true;
-      case Kernel _ -> false;
+      default -> false;
     };
   }
 

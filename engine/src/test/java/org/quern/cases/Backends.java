@@ -75,10 +75,11 @@ final class Backends {
   /** The best native tier with products in BF16, which no F32 reference is a measure of. */
   static List<Choice> rounding() {
     NativeKernels kernels = NativeKernels.find();
+    if (!kernels.isLoaded()) {
+      return List.of();
+    }
     NativeTier best = kernels.bestTier();
-    return kernels.isLoaded()
-        ? List.of(choice("native " + best.text() + " bf16", kernels, best, Precision.BF16))
-        : List.of();
+    return List.of(choice("native " + best.text() + " bf16", kernels, best, Precision.BF16));
   }
 
   private static Choice choice(String name, NativeKernels kernels, NativeTier tier) {

@@ -2,15 +2,8 @@ package org.quern.exec.vector;
 
 import org.quern.exec.Status;
 
-/** Where the fields of {@code quern_record} and {@code quern_step} lie. */
+/** Where the fields of {@code quern_step} lie. */
 final class Fields {
-  static final long RECORD_BYTES = 256;
-  static final long RECORD_FLAGS = 4;
-
-  static final int BARRIER = 1;
-  static final int ON_UPDATE = 2;
-  static final int COMMITTED = 4;
-
   static final long STEP_STEP = 0;
   static final long STEP_SEQUENCE = 8;
   static final long STEP_SEED = 16;

@@ -1,5 +1,7 @@
 package org.quern.exec.vector;
 
+import org.quern.plan.RecordLayout;
+
 /**
  * What one record of a program says: a copy of its {@code quern_record}, which a worker makes
  * before it runs the record.
@@ -9,12 +11,12 @@ package org.quern.exec.vector;
  * vectors that it stops in allocates them (docs/vector-api.md); a field of this copy costs some 30.
  */
 final class ProgramRecord {
-  private static final int WORDS = (int) (Fields.RECORD_BYTES / 8);
-  private static final int STEP = 2;
-  private static final int SCRATCH = 3;
-  private static final int POINTERS = 4;
-  private static final int INTEGERS = 14;
-  private static final int FLOATS = 28;
+  private static final int WORDS = (int) (RecordLayout.BYTES / Long.BYTES);
+  private static final int STEP = (int) (RecordLayout.STEP / Long.BYTES);
+  private static final int WORK = (int) (RecordLayout.WORK / Long.BYTES);
+  private static final int POINTERS = (int) (RecordLayout.POINTERS / Long.BYTES);
+  private static final int INTEGERS = (int) (RecordLayout.INTEGERS / Long.BYTES);
+  private static final int FLOATS = (int) (RecordLayout.FLOATS / Long.BYTES);
 
   private final long[] words = new long[WORDS];
 
@@ -48,7 +50,7 @@ final class ProgramRecord {
 
   /** The address of this worker's {@link Fields#WORK_BYTES}. */
   long scratch(int part) {
-    return words[SCRATCH] + part * Fields.WORK_BYTES;
+    return words[WORK] + part * Fields.WORK_BYTES;
   }
 
   long pointer(int index) {
@@ -65,7 +67,8 @@ final class ProgramRecord {
 
   /** Whether the run is to end; never once a parameter may have changed. */
   boolean cancelled() {
-    return (flags() & Fields.COMMITTED) == 0 && Memory.getInt(step() + Fields.STEP_CANCEL) != 0;
+    return (flags() & RecordLayout.FLAG_COMMITTED) == 0
+        && Memory.getInt(step() + Fields.STEP_CANCEL) != 0;
   }
 
   /** Whether the gradient at pointer {@code index} is added to; else it is assigned. */

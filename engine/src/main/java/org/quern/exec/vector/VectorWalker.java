@@ -8,6 +8,7 @@ import org.quern.exec.ProgramLayout;
 import org.quern.exec.Status;
 import org.quern.exec.Walker;
 import org.quern.ir.Kernel;
+import org.quern.plan.RecordLayout;
 import org.quern.profile.SampleLayout;
 
 /**
@@ -79,10 +80,10 @@ public final class VectorWalker implements Walker {
       if (before != Status.OK) {
         return before;
       }
-      record.read(records + i * Fields.RECORD_BYTES);
+      record.read(records + i * RecordLayout.BYTES);
       int flags = record.flags();
-      boolean updates = (flags & Fields.ON_UPDATE) != 0;
-      boolean committed = (flags & Fields.COMMITTED) != 0;
+      boolean updates = (flags & RecordLayout.FLAG_ON_UPDATE) != 0;
+      boolean committed = (flags & RecordLayout.FLAG_COMMITTED) != 0;
       // An update that has begun is finished, so that no parameter is ahead of another.
       if (!committed && (int) INT.getOpaque(Memory.ALL, step + Fields.STEP_CANCEL) != 0) {
         return fail(step, i, Status.CANCELLED, "cancelled");
@@ -105,7 +106,7 @@ public final class VectorWalker implements Walker {
       }
       long end = samples == 0 ? 0 : System.nanoTime();
       // A record left out keeps its barrier: all workers decide by the same step.update.
-      boolean meets = (flags & Fields.BARRIER) != 0 && parts > 1;
+      boolean meets = (flags & RecordLayout.FLAG_BARRIER) != 0 && parts > 1;
       if (meets) {
         meet(step, Memory.getLong(program + ProgramLayout.BARRIER), parts);
       }

@@ -35,6 +35,8 @@ public final class LinearCrossEntropy {
   private static final int MOST_LOGITS = 2 << 20;
 
   private static final int LEAST_CLASSES = 4096;
+
+  /** However few the rows, a large vocabulary's logits are never all there. */
   private static final int MOST_CLASSES = 16384;
 
   private LinearCrossEntropy() {}

@@ -12,6 +12,7 @@ import org.quern.exec.Status;
 import org.quern.ir.Kernel;
 import org.quern.memory.Slab;
 import org.quern.memory.SlabAllocator;
+import org.quern.plan.RecordLayout;
 
 /**
  * Operands and records for one kernel call. Each operand ends where a page begins that must not be
@@ -99,7 +100,7 @@ final class KernelRig implements AutoCloseable {
   }
 
   long record(Kernel kernel, long[] pointers, long[] integers, float... floats) {
-    long record = block(Fields.RECORD_BYTES);
+    long record = block(RecordLayout.BYTES);
     operands.removeLast();
     write(record, kernel, pointers, integers, floats);
     return record;

@@ -11,6 +11,7 @@ import org.junit.jupiter.api.Test;
 import org.quern.exec.ProgramLayout;
 import org.quern.exec.Status;
 import org.quern.ir.Kernel;
+import org.quern.plan.RecordLayout;
 
 class VectorWalkerTest {
   private static final int N = 1000;
@@ -27,7 +28,7 @@ class VectorWalkerTest {
     Program(KernelRig rig, int count, int parts) {
       this.rig = rig;
       this.parts = parts;
-      records = rig.block(count * Fields.RECORD_BYTES);
+      records = rig.block(count * RecordLayout.BYTES);
       program = rig.block(ProgramLayout.BYTES);
       barrier = rig.block(ProgramLayout.BARRIER_BYTES);
       Memory.setLong(program + ProgramLayout.RECORDS, records);
@@ -38,9 +39,9 @@ class VectorWalkerTest {
     }
 
     void put(int index, int flags, Kernel kernel, long[] pointers, long... integers) {
-      long record = records + index * Fields.RECORD_BYTES;
+      long record = records + index * RecordLayout.BYTES;
       rig.write(record, kernel, pointers, integers);
-      Memory.setInt(record + Fields.RECORD_FLAGS, flags);
+      Memory.setInt(record + RecordLayout.FLAGS, flags);
     }
 
     List<Integer> run(ExecutorService threads, int last) throws Exception {
@@ -75,7 +76,11 @@ class VectorWalkerTest {
           long from = i % 2 == 0 ? a : b;
           long to = i % 2 == 0 ? b : a;
           program.put(
-              i, Fields.BARRIER, Kernel.ADD_F32, new long[] {to, from + 4 * 130, from}, N - 130);
+              i,
+              RecordLayout.FLAG_BARRIER,
+              Kernel.ADD_F32,
+              new long[] {to, from + 4 * 130, from},
+              N - 130);
         }
         double[] expectedA = null;
         for (int round = 0; round < 40; round++) {
@@ -123,9 +128,9 @@ class VectorWalkerTest {
       long x = rig.floats(1, 2, 3);
       long y = rig.floats(0, 0, 0);
       Program program = new Program(rig, 2, 2);
-      int flags = Fields.BARRIER | Fields.ON_UPDATE;
+      int flags = RecordLayout.FLAG_BARRIER | RecordLayout.FLAG_ON_UPDATE;
       program.put(0, flags, Kernel.ADD_F32, new long[] {x, x, x}, 3);
-      program.put(1, Fields.BARRIER, Kernel.ADD_F32, new long[] {y, x, x}, 3);
+      program.put(1, RecordLayout.FLAG_BARRIER, Kernel.ADD_F32, new long[] {y, x, x}, 3);
       assertThat(program.run(threads, 2)).containsOnly(Status.OK);
       assertThat(rig.read(y, 3)).containsExactly(2, 4, 6);
       Memory.setInt(rig.step + Fields.STEP_UPDATE, 1);
@@ -140,9 +145,14 @@ class VectorWalkerTest {
         ExecutorService threads = Executors.newFixedThreadPool(2)) {
       long x = rig.floats(1, 2, 3);
       Program program = new Program(rig, 2, 2);
-      int flags = Fields.BARRIER | Fields.COMMITTED;
+      int flags = RecordLayout.FLAG_BARRIER | RecordLayout.FLAG_COMMITTED;
       program.put(0, flags, Kernel.ADD_F32, new long[] {x, x, x}, 3);
-      program.put(1, Fields.BARRIER | Fields.ON_UPDATE, Kernel.ADD_F32, new long[] {x, x, x}, 3);
+      program.put(
+          1,
+          RecordLayout.FLAG_BARRIER | RecordLayout.FLAG_ON_UPDATE,
+          Kernel.ADD_F32,
+          new long[] {x, x, x},
+          3);
       Memory.setInt(rig.step + Fields.STEP_UPDATE, 1);
       Memory.setInt(rig.step + Fields.STEP_CANCEL, 1);
       assertThat(program.run(threads, 2)).containsOnly(Status.CANCELLED);
@@ -160,8 +170,18 @@ class VectorWalkerTest {
       Program program = new Program(rig, count, 2);
       for (int i = 0; i < count; i++) {
         program.put(
-            i, Fields.BARRIER, Kernel.MATMUL_F32, new long[] {x, x, x}, 0, 0, 0, 20, 20, 20, 0);
-        program.put(i, Fields.BARRIER, Kernel.ADD_F32, new long[] {x, x, x}, 400);
+            i,
+            RecordLayout.FLAG_BARRIER,
+            Kernel.MATMUL_F32,
+            new long[] {x, x, x},
+            0,
+            0,
+            0,
+            20,
+            20,
+            20,
+            0);
+        program.put(i, RecordLayout.FLAG_BARRIER, Kernel.ADD_F32, new long[] {x, x, x}, 400);
       }
       for (int round = 0; round < 20; round++) {
         Memory.setInt(rig.step + Fields.STEP_CANCEL, 0);
@@ -186,10 +206,10 @@ class VectorWalkerTest {
       long x = rig.floats(rig.normal(80));
       long out = rig.output(80);
       Program program = new Program(rig, 3, 4);
-      program.put(0, Fields.BARRIER, Kernel.ADD_F32, new long[] {x, x, x}, 80);
+      program.put(0, RecordLayout.FLAG_BARRIER, Kernel.ADD_F32, new long[] {x, x, x}, 80);
       program.put(
           1,
-          Fields.BARRIER,
+          RecordLayout.FLAG_BARRIER,
           Kernel.EMBEDDING_F32,
           new long[] {out, rig.ints(0, 1, 70_000, 3), x},
           4,
@@ -197,7 +217,7 @@ class VectorWalkerTest {
           5,
           4,
           0);
-      program.put(2, Fields.BARRIER, Kernel.ADD_F32, new long[] {x, out, out}, 80);
+      program.put(2, RecordLayout.FLAG_BARRIER, Kernel.ADD_F32, new long[] {x, out, out}, 80);
       for (int round = 0; round < 100; round++) {
         assertThat(program.run(threads, 3)).containsOnly(Status.BAD_INDEX);
         assertThat(Memory.getLong(rig.step + Fields.STEP_FAILED_RECORD)).isEqualTo(1);
