@@ -31,7 +31,7 @@ if [ "$goal" != test ]; then
   exit
 fi
 run test || exit 1
-# Where the CPU lacks one of the tiers from AVX-512 on, these are tested made of AVX2 instructions.
+# Where the CPU lacks AMX, it and all other tiers beyond AVX2 are tested made of AVX2 instructions.
 if grep -qw avx2 /proc/cpuinfo && ! grep -qw amx_tile /proc/cpuinfo; then
   run emulated-test || exit 1
 fi

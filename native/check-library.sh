@@ -52,17 +52,22 @@ holds() {
 }
 
 if [ "$(uname -m)" = x86_64 ] && command -v "${OBJDUMP:-objdump}" >/dev/null 2>&1; then
-  found=$(holds '%zmm|%k[1-7]\b' "$objects/base"; holds '%zmm|%k[1-7]\b' "$objects/scalar"; holds '%zmm|%k[1-7]\b' "$objects/avx2")
+  found=$(holds '%zmm|%k[1-7]\b' "$objects/base"; holds '%zmm|%k[1-7]\b' "$objects/scalar"; holds '%zmm|%k[1-7]\b' "$objects/avx2"; holds '%zmm|%k[1-7]\b' "$objects/avx2_vnni")
   if [ -n "$found" ]; then
-    echo "AVX-512 instructions outside of the avx512 tier:" $found >&2
+    echo "AVX-512 instructions outside of the tiers of AVX-512:" $found >&2
     exit 1
   fi
   found=$(for folder in base scalar avx2 avx512; do holds '\<v(dpbf16ps|cvtne2?ps2bf16|pdpbusds?|pdpwssds?)\>' "$objects/$folder"; done)
   if [ -n "$found" ]; then
-    echo "Dot products of AVX512_BF16 or AVX512_VNNI outside of the tiers that need them:" $found >&2
+    echo "Dot products outside of the tiers that need them:" $found >&2
     exit 1
   fi
-  found=$(for folder in base scalar avx2 avx512 avx512_bf16; do holds '%tmm' "$objects/$folder"; done)
+  found=$(for folder in avx2_vnni avx512_vnni; do holds '\<v(dpbf16ps|cvtne2?ps2bf16)\>' "$objects/$folder"; done)
+  if [ -n "$found" ]; then
+    echo "Dot products of BF16 in a tier of VNNI alone:" $found >&2
+    exit 1
+  fi
+  found=$(for folder in base scalar avx2 avx2_vnni avx512 avx512_vnni avx512_bf16; do holds '%tmm' "$objects/$folder"; done)
   if [ -n "$found" ]; then
     echo "AMX instructions outside of the amx tier:" $found >&2
     exit 1
@@ -74,7 +79,8 @@ if [ "$(uname -m)" = x86_64 ] && command -v "${OBJDUMP:-objdump}" >/dev/null 2>&
     exit 1
   fi
   # An empty comparison is no check: a tier with kernels has to use its registers or instructions somewhere.
-  for pair in avx2:%ymm avx512:%zmm avx512_bf16:vdpbf16ps avx512_bf16:vpdpbusd amx:tdpbf16ps amx:tdpbssd; do
+  for pair in avx2:%ymm avx2_vnni:vpdpbusd avx512:%zmm avx512_vnni:vpdpbusd avx512_bf16:vdpbf16ps \
+    amx:tdpbf16ps amx:tdpbssd; do
     tier=${pair%:*}
     case " $tiers " in *" $tier "*) ;; *) continue ;; esac
     if [ -n "$(find "$objects/$tier" -name '*.o' 2>/dev/null | head -1)" ] &&

@@ -13,7 +13,7 @@
 
 #include <stdint.h>
 
-#define QUERN_ABI_VERSION 10
+#define QUERN_ABI_VERSION 11
 
 #if defined(__GNUC__)
 #define QUERN_API __attribute__((visibility("default")))
@@ -32,14 +32,16 @@ enum quern_status {
     QUERN_BAD_PROGRAM = 3
 };
 
-/* Instruction sets that every kernel is compiled for, in rising order. */
+/* Instruction sets that kernels are compiled for: a higher one is preferred, and need not hold all of a lower one. */
 enum quern_tier {
     QUERN_SCALAR = 0,
     QUERN_AVX2 = 1,
-    QUERN_AVX512 = 2,
-    QUERN_AVX512_BF16 = 3,
-    QUERN_AMX = 4,
-    QUERN_TIERS = 5
+    QUERN_AVX2_VNNI = 2,
+    QUERN_AVX512 = 3,
+    QUERN_AVX512_VNNI = 4,
+    QUERN_AVX512_BF16 = 5,
+    QUERN_AMX = 6,
+    QUERN_TIERS = 7
 };
 
 /* quern_record.flags */
@@ -223,7 +225,7 @@ QUERN_API int32_t quern_cpu_tier(void);
 /* Why not a higher one: a sentence; never null, static. */
 QUERN_API const char *quern_cpu_explanation(void);
 
-/* "scalar", "avx2", "avx512", "avx512_bf16", "amx"; null for another number. */
+/* "scalar", "avx2", "avx2_vnni", "avx512", "avx512_vnni", "avx512_bf16", "amx"; null for another number. */
 QUERN_API const char *quern_tier_name(int32_t tier);
 
 /* Whether the tier computes rightly on the calling thread: runs a small self-test of it. */

@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 #ifndef QUERN_ISA
-#error "compile kernels with -DQUERN_ISA=scalar, avx2, avx512, avx512_bf16 or amx"
+#error "compile kernels with -DQUERN_ISA=, followed by a tier's name"
 #endif
 
 #define QUERN_JOIN_(a, b, c) a##b##c

@@ -12,10 +12,12 @@ static quern_arithmetic_loop *arithmetic_loop(int32_t tier) {
         return quern_arithmetic_loop__scalar;
 #ifdef QUERN_HAVE_avx2
     case QUERN_AVX2:
+    case QUERN_AVX2_VNNI:
         return quern_arithmetic_loop__avx2;
 #endif
 #ifdef QUERN_HAVE_avx512
     case QUERN_AVX512:
+    case QUERN_AVX512_VNNI:
     case QUERN_AVX512_BF16: /* the products of these are not of F32 */
     case QUERN_AMX:
         return quern_arithmetic_loop__avx512;
@@ -31,11 +33,13 @@ static quern_reading_loop *reading_loop(int32_t tier) {
         return quern_reading_loop__scalar;
 #ifdef QUERN_HAVE_avx2
     case QUERN_AVX2:
+    case QUERN_AVX2_VNNI:
         return quern_reading_loop__avx2;
 #endif
 #ifdef QUERN_HAVE_avx512
     case QUERN_AVX512:
-    case QUERN_AVX512_BF16: /* the products of these are not of F32 */
+    case QUERN_AVX512_VNNI:
+    case QUERN_AVX512_BF16:
     case QUERN_AMX:
         return quern_reading_loop__avx512;
 #endif
@@ -57,11 +61,19 @@ static quern_arithmetic_loop *loop_of(int32_t tier, int32_t kernel) {
 #endif
 #ifdef QUERN_HAVE_avx512_bf16
     case QUERN_AVX512_BF16:
-        return bf16 ? quern_bf16_loop__avx512_bf16 : quern_int8_loop__avx512_bf16;
+        return bf16 ? quern_bf16_loop__avx512_bf16 : quern_int8_loop__avx512_vnni;
+#endif
+#ifdef QUERN_HAVE_avx512_vnni
+    case QUERN_AVX512_VNNI:
+        return bf16 ? quern_arithmetic_loop__avx512 : quern_int8_loop__avx512_vnni;
 #endif
 #ifdef QUERN_HAVE_avx512
     case QUERN_AVX512:
         return bf16 ? quern_arithmetic_loop__avx512 : quern_int8_loop__avx512;
+#endif
+#ifdef QUERN_HAVE_avx2_vnni
+    case QUERN_AVX2_VNNI:
+        return bf16 ? quern_arithmetic_loop__avx2 : quern_int8_loop__avx2_vnni;
 #endif
 #ifdef QUERN_HAVE_avx2
     case QUERN_AVX2:

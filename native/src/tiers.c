@@ -37,9 +37,14 @@ static quern_function *const avx512_functions[QUERN_KERNELS] = {
 };
 #endif
 
+#ifdef QUERN_HAVE_avx2_vnni
+quern_function quern_matmul_int8__avx2_vnni;
+#endif
+#ifdef QUERN_HAVE_avx512_vnni
+quern_function quern_matmul_int8__avx512_vnni;
+#endif
 #ifdef QUERN_HAVE_avx512_bf16
 quern_function quern_matmul_bf16__avx512_bf16;
-quern_function quern_matmul_int8__avx512_bf16;
 #endif
 #ifdef QUERN_HAVE_amx
 quern_function quern_matmul_bf16__amx;
@@ -52,8 +57,8 @@ static const char *const kernel_names[QUERN_KERNELS] = {
 #undef QUERN_KERNEL
 };
 
-static const char *const tier_names[QUERN_TIERS] = {"scalar", "avx2", "avx512", "avx512_bf16",
-                                                      "amx"};
+static const char *const tier_names[QUERN_TIERS] = {
+    "scalar", "avx2", "avx2_vnni", "avx512", "avx512_vnni", "avx512_bf16", "amx"};
 
 quern_function *quern_function_of(int32_t tier, int32_t kernel) {
     if (kernel < 0 || kernel >= QUERN_KERNELS) {
@@ -66,15 +71,23 @@ quern_function *quern_function_of(int32_t tier, int32_t kernel) {
     case QUERN_AVX2:
         return avx2_functions[kernel];
 #endif
+    /* Dot products serve those of INT8 and BF16 alone; for the rest such a tier is the one without. */
+#ifdef QUERN_HAVE_avx2_vnni
+    case QUERN_AVX2_VNNI:
+        return kernel == QUERN_KERNEL_matmul_int8 ? quern_matmul_int8__avx2_vnni : avx2_functions[kernel];
+#endif
 #ifdef QUERN_HAVE_avx512
     case QUERN_AVX512:
         return avx512_functions[kernel];
 #endif
+#ifdef QUERN_HAVE_avx512_vnni
+    case QUERN_AVX512_VNNI:
+        return kernel == QUERN_KERNEL_matmul_int8 ? quern_matmul_int8__avx512_vnni : avx512_functions[kernel];
+#endif
 #ifdef QUERN_HAVE_avx512_bf16
-    /* Dot products serve those of BF16 and INT8 alone; for the rest it is avx512. */
     case QUERN_AVX512_BF16:
         return kernel == QUERN_KERNEL_matmul_bf16   ? quern_matmul_bf16__avx512_bf16
-               : kernel == QUERN_KERNEL_matmul_int8 ? quern_matmul_int8__avx512_bf16
+               : kernel == QUERN_KERNEL_matmul_int8 ? quern_matmul_int8__avx512_vnni
                                                     : avx512_functions[kernel];
 #endif
 #ifdef QUERN_HAVE_amx

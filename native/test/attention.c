@@ -237,7 +237,7 @@ static void check_case(const attention_case *c) {
     void *pointers[] = {dq, dk, dv, dout, q, k, v, out, lse};
     memcpy(backward.pointers, pointers, sizeof pointers);
     for (int tier = 0; tier < QUERN_TIERS; tier++) {
-        if (!check_has_tier(tier)) continue;
+        if (!check_has_own(tier, QUERN_KERNEL_attention_f32)) continue;
         for (int32_t parts = 1; parts <= 5; parts++) {
             for (int i = 0; i < 5; i++) memset(results[i], 0xff, (size_t)sizes[i] * sizeof(float));
             int32_t status = check_run(QUERN_KERNEL_attention_f32, tier, &forward, parts);
@@ -282,7 +282,7 @@ static void check_case(const attention_case *c) {
 static void check_extremes(void) {
     enum { T = 20, D = 8 };
     for (int tier = 0; tier < QUERN_TIERS; tier++) {
-        if (!check_has_tier(tier)) continue;
+        if (!check_has_own(tier, QUERN_KERNEL_attention_f32)) continue;
         float *q = check_random(T * D, 1), *k = check_random(T * D, 1), *v = check_random(T * D, 1);
         float *out = check_floats(T * D), *lse = check_floats(T), *dout = check_random(T * D, 1);
         float *dq = check_floats(T * D), *dk = check_floats(T * D), *dv = check_floats(T * D);

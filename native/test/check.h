@@ -156,13 +156,24 @@ CHECK_UNUSED static int check_has_tier(int tier) {
             return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                    __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
 #endif
+#ifdef QUERN_HAVE_avx2_vnni
+        /* Few compilers' builtins know it; the self-test uses it. */
+        case QUERN_AVX2_VNNI:
+            return check_has_tier(QUERN_AVX2) && quern_tier_usable(tier);
+#endif
+#if defined(QUERN_HAVE_avx512_vnni) && defined(QUERN_EMULATE_AVX512)
+        case QUERN_AVX512_VNNI:
+            return check_has_tier(QUERN_AVX512);
+#elif defined(QUERN_HAVE_avx512_vnni)
+        case QUERN_AVX512_VNNI:
+            return check_has_tier(QUERN_AVX512) && __builtin_cpu_supports("avx512vnni");
+#endif
 #if defined(QUERN_HAVE_avx512_bf16) && defined(QUERN_EMULATE_AVX512)
         case QUERN_AVX512_BF16:
             return check_has_tier(QUERN_AVX512);
 #elif defined(QUERN_HAVE_avx512_bf16)
         case QUERN_AVX512_BF16:
-            return check_has_tier(QUERN_AVX512) && __builtin_cpu_supports("avx512bf16") &&
-                   __builtin_cpu_supports("avx512vnni");
+            return check_has_tier(QUERN_AVX512_VNNI) && __builtin_cpu_supports("avx512bf16");
 #endif
 #if defined(QUERN_HAVE_amx) && defined(QUERN_EMULATE_AVX512)
         case QUERN_AMX:
@@ -177,8 +188,17 @@ CHECK_UNUSED static int check_has_tier(int tier) {
     }
 }
 
-static const char *const check_tier_names[QUERN_TIERS] CHECK_UNUSED = {"scalar", "avx2", "avx512",
-                                                                      "avx512_bf16", "amx"};
+/* Whether it has this kernel otherwise than all lower tiers: what tiers share is checked once. */
+CHECK_UNUSED static int check_has_own(int tier, int32_t kernel) {
+    if (!check_has_tier(tier)) return 0;
+    for (int lower = 0; lower < tier; lower++) {
+        if (check_has_tier(lower) && quern_function_of(lower, kernel) == quern_function_of(tier, kernel)) return 0;
+    }
+    return 1;
+}
+
+static const char *const check_tier_names[QUERN_TIERS] CHECK_UNUSED = {
+    "scalar", "avx2", "avx2_vnni", "avx512", "avx512_vnni", "avx512_bf16", "amx"};
 
 /* Most workers that check_run takes. */
 #define CHECK_PARTS 8

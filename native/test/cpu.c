@@ -27,15 +27,15 @@ int main(void) {
     capped(NULL, highest, why);
     capped("", highest, why);
     capped("amx", highest, why);
-    capped("avx512_bf16", highest < QUERN_AVX512_BF16 ? highest : QUERN_AVX512_BF16,
-           highest > QUERN_AVX512_BF16 ? "QUERN_MAX_ISA=avx512_bf16 forbids" : why);
-    capped("avx512", highest < QUERN_AVX512 ? highest : QUERN_AVX512,
-           highest > QUERN_AVX512 ? "QUERN_MAX_ISA=avx512 forbids" : why);
-    capped("avx2", highest < QUERN_AVX2 ? highest : QUERN_AVX2,
-           highest > QUERN_AVX2 ? "QUERN_MAX_ISA=avx2 forbids" : why);
-    capped("scalar", QUERN_SCALAR, highest > QUERN_SCALAR ? "QUERN_MAX_ISA=scalar forbids" : why);
+    for (int32_t most = 0; most < QUERN_AMX; most++) {
+        int32_t allowed = most;
+        while (!check_has_tier(allowed)) allowed--;
+        char text[64];
+        snprintf(text, sizeof text, "QUERN_MAX_ISA=%s forbids", check_tier_names[most]);
+        capped(check_tier_names[most], allowed, highest > most ? text : why);
+    }
     capped("Scalar", QUERN_SCALAR, highest > QUERN_SCALAR ? "QUERN_MAX_ISA=scalar forbids" : why);
-    capped("AVX", highest, "QUERN_MAX_ISA is not one of scalar, avx2, avx512, avx512_bf16, amx");
+    capped("AVX", highest, "QUERN_MAX_ISA is not one of scalar, avx2, avx2_vnni, avx512, avx512_vnni, avx512_bf16, amx");
 
     for (int32_t tier = -1; tier <= QUERN_TIERS; tier++) {
         int known = tier >= 0 && tier < QUERN_TIERS;
@@ -49,18 +49,12 @@ int main(void) {
               quern_error_message());
     }
 
-#define QUERN_KERNEL(name)                                                                  \
-    CHECK(strcmp(quern_kernel_name(QUERN_KERNEL_##name), #name) == 0, #name);               \
-    CHECK(quern_function_of(QUERN_SCALAR, QUERN_KERNEL_##name) != NULL, "scalar " #name);   \
-    CHECK(!check_has_tier(QUERN_AVX2) || quern_function_of(QUERN_AVX2, QUERN_KERNEL_##name), \
-          "avx2 " #name);                                                                   \
-    CHECK(!check_has_tier(QUERN_AVX512) || quern_function_of(QUERN_AVX512, QUERN_KERNEL_##name), \
-          "avx512 " #name);                                                                 \
-    CHECK(!check_has_tier(QUERN_AVX512_BF16) ||                                             \
-              quern_function_of(QUERN_AVX512_BF16, QUERN_KERNEL_##name),                    \
-          "avx512_bf16 " #name);                                                            \
-    CHECK(!check_has_tier(QUERN_AMX) || quern_function_of(QUERN_AMX, QUERN_KERNEL_##name),  \
-          "amx " #name);
+#define QUERN_KERNEL(name)                                                                             \
+    CHECK(strcmp(quern_kernel_name(QUERN_KERNEL_##name), #name) == 0, #name);                          \
+    for (int32_t tier = 0; tier < QUERN_TIERS; tier++) {                                               \
+        CHECK(!check_has_tier(tier) || quern_function_of(tier, QUERN_KERNEL_##name), "%s " #name,      \
+              check_tier_names[tier]);                                                                 \
+    }
 #include "kernels.def"
 #undef QUERN_KERNEL
     CHECK(quern_kernel_count() == QUERN_KERNELS, "%d kernels", quern_kernel_count());

@@ -85,7 +85,7 @@ CHECK_UNUSED static void check_kernel_runs(const char *what, int32_t kernel,
                                            quern_record *record, output *outputs, int count,
                                            double ulps) {
     for (int tier = 0; tier < QUERN_TIERS; tier++) {
-        if (!check_has_tier(tier)) continue;
+        if (!check_has_own(tier, kernel)) continue;
         for (int32_t parts = 1; parts <= MOST_PARTS; parts++) {
             for (int k = 0; k < count; k++) {
                 memcpy(outputs[k].p, outputs[k].initial, (size_t)outputs[k].n * sizeof(float));
@@ -118,7 +118,7 @@ CHECK_UNUSED static void check_kernel_refuses(const char *what, int32_t kernel,
                                               quern_record *record, int32_t status,
                                               const char *text) {
     for (int tier = 0; tier < QUERN_TIERS; tier++) {
-        if (!check_has_tier(tier)) continue;
+        if (!check_has_own(tier, kernel)) continue;
         for (int32_t parts = 1; parts <= MOST_PARTS; parts++) {
             int32_t result = check_run(kernel, tier, record, parts);
             CHECK(result == status, "%s %s: status %d, not %d", what, check_tier_names[tier], result,

@@ -75,7 +75,7 @@ static void check_case(const matmul_case *c) {
                            .pointers = {out, left_operand, right_operand, (void *)bias},
                            .integers = {c->m, c->n, c->k, a_stride, b_stride, out_stride, c->flags}};
     for (int tier = 0; tier < QUERN_TIERS; tier++) {
-        if (!check_has_tier(tier)) continue;
+        if (!check_has_own(tier, c->kernel)) continue;
         /* With a barrier after it, workers may share columns. */
         const int shared = c->m <= 16 && c->k >= 256 && !b_transposed;
         for (int run = 0; run < (shared ? 2 * CHECK_PARTS : 5); run++) {
@@ -118,7 +118,7 @@ static void check_assigned(int32_t kernel, int64_t m, int64_t k) {
     quern_step step = {0};
     quern_record record = {.step = &step, .pointers = {expected, a, b}, .integers = {m, N, k, m, N, N}};
     for (int tier = 0; tier < QUERN_TIERS; tier++) {
-        if (!check_has_tier(tier)) continue;
+        if (!check_has_own(tier, kernel)) continue;
         for (int64_t accumulate = 0; accumulate < 2; accumulate++) {
             memcpy(expected, before, bytes);
             record.pointers[0] = expected;
@@ -148,7 +148,7 @@ static void check_exact(int32_t kernel) {
     quern_step step = {0};
     quern_record record = {.step = &step, .pointers = {out, a, b}, .integers = {M, N, K, K, N, N, 0}};
     for (int tier = 0; tier < QUERN_TIERS; tier++) {
-        if (!check_has_tier(tier)) continue;
+        if (!check_has_own(tier, kernel)) continue;
         check_run(kernel, tier, &record, 2);
         int zeros = 0;
         for (int i = 0; i < M; i++) {
@@ -174,7 +174,7 @@ static void check_special(int32_t kernel) {
     a[5 * K + 7] = INFINITY;
     quern_record record = {.pointers = {out, a, b}, .integers = {M, N, K, K, N, N, 0}};
     for (int tier = 0; tier < QUERN_TIERS; tier++) {
-        if (!check_has_tier(tier)) continue;
+        if (!check_has_own(tier, kernel)) continue;
         check_run(kernel, tier, &record, 2);
         for (int i = 0; i < M * N; i++) {
             const float x = out[i];
@@ -200,7 +200,7 @@ static void check_company(int64_t n, int64_t k, int64_t flags) {
     }
     const int64_t b_stride = flags & QUERN_TRANSPOSE_B ? k : n;
     for (int tier = 0; tier < QUERN_TIERS; tier++) {
-        if (!check_has_tier(tier)) continue;
+        if (!check_has_own(tier, QUERN_KERNEL_matmul_f32)) continue;
         for (int64_t m = 2; m <= MOST; m++) {
             quern_record record = {.pointers = {out, a, b}, .integers = {m, n, k, k, b_stride, n, flags}};
             check_run(QUERN_KERNEL_matmul_f32, tier, &record, 1);
@@ -224,7 +224,7 @@ static void check_kept(int64_t m, int64_t n, int64_t k, int64_t flags) {
     const int64_t b_stride = flags & QUERN_TRANSPOSE_B ? k : n;
     quern_record record = {.pointers = {expected, a, b}, .integers = {m, n, k, k, b_stride, n, flags}};
     for (int tier = 0; tier < QUERN_TIERS; tier++) {
-        if (!check_has_tier(tier)) continue;
+        if (!check_has_own(tier, QUERN_KERNEL_matmul_bf16)) continue;
         record.pointers[0] = expected;
         record.pointers[1] = a;
         record.pointers[2] = b;
@@ -254,7 +254,7 @@ static void check_cancel(int32_t kernel) {
     quern_step step = {.cancel = 1};
     quern_record record = {.step = &step, .pointers = {out, x, x}, .integers = {64, 64, 64, 64, 64, 64, 0}};
     for (int tier = 0; tier < QUERN_TIERS; tier++) {
-        if (!check_has_tier(tier)) continue;
+        if (!check_has_own(tier, kernel)) continue;
         CHECK(check_run(kernel, tier, &record, 1) == QUERN_CANCELLED, "cancelled");
         record.flags = QUERN_COMMITTED;
         CHECK(check_run(kernel, tier, &record, 1) == QUERN_OK, "committed");

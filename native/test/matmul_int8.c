@@ -108,7 +108,7 @@ static void check_exact(int64_t m) {
     for (int i = 0; i < N; i++) scales[i] = 1;
     quern_record record = {.pointers = {out, a, b, NULL, scales}, .integers = {m, N, K, K, K, N, K}};
     for (int tier = 0; tier < QUERN_TIERS; tier++) {
-        if (!check_has_tier(tier)) continue;
+        if (!check_has_own(tier, QUERN_KERNEL_matmul_int8)) continue;
         check_run(QUERN_KERNEL_matmul_int8, tier, &record, 2);
         int zeros = 0;
         for (int64_t i = 0; i < m; i++) {
@@ -133,7 +133,7 @@ static void check_cancel(void) {
     quern_record record = {
         .step = &step, .pointers = {out, x, b, NULL, x}, .integers = {64, 64, 64, 64, 64, 64, 64}};
     for (int tier = 0; tier < QUERN_TIERS; tier++) {
-        if (!check_has_tier(tier)) continue;
+        if (!check_has_own(tier, QUERN_KERNEL_matmul_int8)) continue;
         CHECK(check_run(QUERN_KERNEL_matmul_int8, tier, &record, 1) == QUERN_CANCELLED, "cancelled");
         record.flags = QUERN_COMMITTED;
         CHECK(check_run(QUERN_KERNEL_matmul_int8, tier, &record, 1) == QUERN_OK, "committed");

@@ -138,7 +138,7 @@ static void copy_case(int32_t kernel, int64_t n, int place) {
                            .floats = {0.5f, 0.75f, 0.25f, 0.125f}};
     if (kernel == QUERN_KERNEL_adamw_f32) record.pointers[3] = p[3];
     for (int tier = 0; tier < QUERN_TIERS; tier++) {
-        if (!check_has_tier(tier)) continue;
+        if (!check_has_own(tier, kernel)) continue;
         for (int32_t parts = 0; parts <= MOST_PARTS; parts++) {
             for (int k = 0; k < 4; k++) {
                 for (int64_t i = 0; i < n; i++) p[k][i] = fabsf(initial[k][i]);
@@ -185,7 +185,7 @@ static void immediate_case(int32_t kernel, int place) {
                            .integers = {N, 2},
                            .floats = {0.5f, 0.75f, 0.25f, 0.125f}};
     for (int tier = 0; tier < QUERN_TIERS; tier++) {
-        if (!check_has_tier(tier)) continue;
+        if (!check_has_own(tier, kernel)) continue;
         step.nonfinite = 0;
         step.clip_scale = 1;
         record.pointers[place] = NULL;

@@ -202,7 +202,7 @@ static void rounded_append_case(int64_t groups, int64_t size, int64_t stride) {
         }
     }
     for (int32_t tier = 0; tier < QUERN_TIERS; tier++) {
-        if (!check_has_tier(tier)) continue;
+        if (!check_has_own(tier, QUERN_KERNEL_cache_append_f32)) continue;
         for (int32_t parts = 1; parts <= 3; parts++) {
             memset(cache, 0x5a, (size_t)n * sizeof *cache);
             quern_record record = {.pointers = {cache, x, starts},

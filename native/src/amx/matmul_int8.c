@@ -36,7 +36,7 @@ _Static_assert(sizeof(blocks) <= QUERN_WORK_BYTES, "packed blocks fit into a wor
 _Static_assert(QUERN_INT8_WIDTH == STEP, "a vector of weights is a line");
 
 /* Few rows are bound by reading b; the tier below does them. */
-int32_t quern_matmul_int8__avx512_bf16(const quern_record *record, int32_t part, int32_t parts);
+int32_t quern_matmul_int8__avx512_vnni(const quern_record *record, int32_t part, int32_t parts);
 
 /* Steps of a tile that a chunk takes. */
 QUERN_INLINE int64_t chunk_steps(const int8_product *p) { return (p->chunk + STEP - 1) / STEP; }
@@ -179,7 +179,7 @@ static void multiply_blocks(blocks *packed, const int8_product *p, quern_range r
 
 QUERN_KERNEL_DEFINE(matmul_int8) {
     const int8_product p = int8_product_of(record);
-    if (p.m <= QUERN_FEW_ROWS) return quern_matmul_int8__avx512_bf16(record, part, parts);
+    if (p.m <= QUERN_FEW_ROWS) return quern_matmul_int8__avx512_vnni(record, part, parts);
     blocks *packed = (blocks *)quern_work(record, part);
     const quern_region own = quern_divide(p.m, p.n, PANEL, PANEL, STEPS_PACKED, part, parts);
     int32_t status = QUERN_OK;

@@ -17,20 +17,3 @@ int64_t QUERN_NAME(bf16_loop)(const float *seeds, float *result) {
     for (int i = 0; i < CHAINS; i++) *result += v_sum(sum[i]);
     return (int64_t)4 * ROUNDS * CHAINS * QUERN_LANES;
 }
-
-int64_t QUERN_NAME(int8_loop)(const float *seeds, float *result) {
-    /* Zero, which no compiler knows. */
-    const vint y = vi_splat((int32_t)seeds[0]);
-    vint sum[CHAINS];
-#pragma GCC unroll 12
-    for (int i = 0; i < CHAINS; i++) sum[i] = vi_splat(i);
-    for (int round = 0; round < ROUNDS; round++) {
-#pragma GCC unroll 12
-        for (int i = 0; i < CHAINS; i++) sum[i] = vi_dot_bytes(sum[i], sum[i], y);
-    }
-    vint all = y;
-#pragma GCC unroll 12
-    for (int i = 0; i < CHAINS; i++) all = all + sum[i];
-    *result += v_sum(v_of_bits(all & vi_splat(1)));
-    return (int64_t)8 * ROUNDS * CHAINS * QUERN_LANES;
-}

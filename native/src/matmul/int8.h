@@ -13,7 +13,7 @@
 #include "kernel.h"
 #include "simd/dot.h"
 
-#if defined(QUERN_ISA_avx512_bf16) || defined(QUERN_ISA_amx)
+#if defined(QUERN_DOT_BYTES) || defined(QUERN_ISA_amx)
 #define QUERN_INT8_STEPS 4
 typedef int8_t quern_integer;
 #else
@@ -22,7 +22,7 @@ typedef int16_t quern_integer;
 #endif
 
 /* What is added to weights. */
-#if defined(QUERN_ISA_avx512_bf16)
+#if defined(QUERN_DOT_BYTES)
 #define QUERN_INT8_OFFSET 128
 #else
 #define QUERN_INT8_OFFSET 0

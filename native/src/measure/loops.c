@@ -1,7 +1,7 @@
-/* The loops that measure the roofline: all arithmetic and no memory, and the other way round. */
+/* The loops that measure the roofline: all arithmetic in F32 and no memory, and the other way round. */
 #include "measure/loops.h"
 
-#include "simd/dot.h"
+#include "simd/simd.h"
 
 enum { ROUNDS = 2048 };
 
@@ -23,22 +23,6 @@ int64_t QUERN_NAME(arithmetic_loop)(const float *seeds, float *result) {
     EACH_CHAIN(COLLECT)
     *result += v_sum(sum);
     return (int64_t)2 * ROUNDS * CHAINS * QUERN_LANES;
-}
-
-int64_t QUERN_NAME(int8_loop)(const float *seeds, float *result) {
-    /* Zero, which no compiler knows. */
-    const vint y = vi_splat((int32_t)seeds[0]);
-#define BEGIN_INT(i) vint n##i = vi_splat(i);
-    EACH_CHAIN(BEGIN_INT)
-    for (int round = 0; round < ROUNDS; round++) {
-#define ADVANCE_INT(i) n##i = vi_dot_shorts(n##i, n##i, y);
-        EACH_CHAIN(ADVANCE_INT)
-    }
-    vint sum = y;
-#define COLLECT_INT(i) sum = sum + n##i;
-    EACH_CHAIN(COLLECT_INT)
-    *result += v_sum(v_of_bits(sum & vi_splat(1)));
-    return (int64_t)4 * ROUNDS * CHAINS * QUERN_LANES;
 }
 
 void QUERN_NAME(reading_loop)(const float *block, int64_t apart, float *result) {

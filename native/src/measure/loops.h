@@ -24,14 +24,14 @@ typedef void quern_reading_loop(const float *block, int64_t apart, float *result
     quern_arithmetic_loop quern_arithmetic_loop__##isa;      \
     quern_arithmetic_loop quern_int8_loop__##isa;            \
     quern_reading_loop quern_reading_loop__##isa;
-#define QUERN_PRODUCT_LOOPS(isa)                             \
-    quern_arithmetic_loop quern_bf16_loop__##isa;            \
-    quern_arithmetic_loop quern_int8_loop__##isa;
 
 QUERN_MEASURE_LOOPS(scalar)
 QUERN_MEASURE_LOOPS(avx2)
 QUERN_MEASURE_LOOPS(avx512)
-QUERN_PRODUCT_LOOPS(avx512_bf16)
-QUERN_PRODUCT_LOOPS(amx)
+quern_arithmetic_loop quern_int8_loop__avx2_vnni;
+quern_arithmetic_loop quern_int8_loop__avx512_vnni;
+quern_arithmetic_loop quern_bf16_loop__avx512_bf16;
+quern_arithmetic_loop quern_bf16_loop__amx;
+quern_arithmetic_loop quern_int8_loop__amx;
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * Dot products of small groups of numbers in each lane, which the tier avx512_bf16 has instructions for.
+ * Dot products of small groups of numbers in each lane, which the tiers named after them have instructions for.
  * Where these are missing (tests alone), the same from multiply-adds.
  */
 #ifndef QUERN_DOT_H
@@ -36,12 +36,15 @@ QUERN_INLINE vfloat v_dot_bf16(vfloat sum, vint x, vint y) {
 
 /*
  * Integers: the products of each lane's two (or four) numbers, added up without rounding or saturation.
- * The tier avx512_bf16 multiplies bytes, an unsigned one by a signed one; the others 16-bit integers.
+ * Tiers with VNNI multiply bytes, an unsigned one by a signed one; the others 16-bit integers.
  */
-#if defined(QUERN_ISA_avx512_bf16)
+#if defined(QUERN_ISA_avx2_vnni) || defined(QUERN_ISA_avx512_vnni)
+#define QUERN_DOT_BYTES 1
 QUERN_INLINE vint vi_dot_bytes(vint sum, vint x, vint y) {
 #if defined(__AVX512VNNI__)
     return (vint)_mm512_dpbusd_epi32((__m512i)sum, (__m512i)x, (__m512i)y);
+#elif defined(__AVXVNNI__)
+    return (vint)_mm256_dpbusd_avx_epi32((__m256i)sum, (__m256i)x, (__m256i)y);
 #else
     for (int byte = 0; byte < 4; byte++) {
         const vint unsigned_byte = vi_shift_right(x, 8 * byte) & vi_splat(255);

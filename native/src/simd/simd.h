@@ -14,18 +14,19 @@
 #include <math.h>
 #include <string.h>
 
-#if defined(QUERN_ISA_avx512) || defined(QUERN_ISA_avx512_bf16) || defined(QUERN_ISA_amx)
+#if defined(QUERN_ISA_avx512) || defined(QUERN_ISA_avx512_vnni) || defined(QUERN_ISA_avx512_bf16) || \
+    defined(QUERN_ISA_amx)
 #if defined(__AVX512F__)
 #include "simd/simd_avx512.h"
 #else
 #include "simd/simd_emulated.h"
 #endif
-#elif defined(QUERN_ISA_avx2)
+#elif defined(QUERN_ISA_avx2) || defined(QUERN_ISA_avx2_vnni)
 #include "simd/simd_avx2.h"
 #elif defined(QUERN_ISA_scalar)
 #include "simd/simd_scalar.h"
 #else
-#error "compile kernels with -DQUERN_ISA_scalar=1, or _avx2, _avx512, _avx512_bf16, _amx"
+#error "compile kernels with -DQUERN_ISA_scalar=1, or that of another tier"
 #endif
 
 /*

@@ -12,7 +12,8 @@ import java.util.OptionalLong;
  * @param backend the backend that must be used ({@code native}, {@code vector}), or none for the
  *     best there is; {@code quern.backend}, {@code QUERN_BACKEND}
  * @param maximumTier the highest instruction set to use ({@code scalar}, {@code avx2}, {@code
- *     avx512}, {@code avx512_bf16}, {@code amx}); {@code quern.max.isa}, {@code QUERN_MAX_ISA}
+ *     avx2_vnni}, {@code avx512}, {@code avx512_vnni}, {@code avx512_bf16}, {@code amx}); {@code
+ *     quern.max.isa}, {@code QUERN_MAX_ISA}
  * @param precision in what matrix products are computed: {@code f32}, which is the default; {@code
  *     bf16}; or {@code auto}, for BF16 where a trial of the {@code work} shows it to be at least
  *     1.1 times as fast, else F32; {@code quern.precision}, {@code QUERN_PRECISION}

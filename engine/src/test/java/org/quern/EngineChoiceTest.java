@@ -177,7 +177,7 @@ class EngineChoiceTest {
     assertThatThrownBy(() -> Engine.open(options.withMaximumTier("avx1024")))
         .isInstanceOf(ExecutionException.class)
         .hasMessage(
-            "There is no instruction set avx1024; choose scalar, avx2, avx512, avx512_bf16 or amx.");
+            "There is no instruction set avx1024; choose scalar, avx2, avx2_vnni, avx512, avx512_vnni, avx512_bf16 or amx.");
     for (int threads : new int[] {-1, 0, 1025}) {
       assertThatThrownBy(() -> Engine.open(options.withThreads(threads)))
           .isInstanceOf(ExecutionException.class)

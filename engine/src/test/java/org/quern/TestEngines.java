@@ -43,11 +43,9 @@ public final class TestEngines {
     List<Kind> kinds = new ArrayList<>();
     NativeKernels kernels = NativeKernels.find();
     if (kernels.isLoaded()) {
-      for (NativeTier tier : NativeTier.values()) {
-        if (tier.compareTo(kernels.bestTier()) <= 0) {
-          kinds.add(
-              new Kind("native " + tier.text(), options("native").withMaximumTier(tier.text())));
-        }
+      for (NativeTier tier : kernels.tiers()) {
+        kinds.add(
+            new Kind("native " + tier.text(), options("native").withMaximumTier(tier.text())));
       }
     }
     if (VectorKernels.isAvailable()) {

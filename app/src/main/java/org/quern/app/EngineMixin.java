@@ -25,7 +25,8 @@ final class EngineMixin {
       names = "--max-isa",
       paramLabel = "TIER",
       description =
-          "Highest instruction set: scalar, avx2, avx512, avx512_bf16 or amx (QUERN_MAX_ISA).")
+          "Highest instruction set: scalar, avx2, avx2_vnni, avx512, avx512_vnni, avx512_bf16 or amx"
+              + " (QUERN_MAX_ISA).")
   private @Nullable String maximumTier;
 
   @Option(

@@ -41,10 +41,8 @@ final class Backends {
     List<Choice> choices = new ArrayList<>();
     NativeKernels kernels = NativeKernels.find();
     if (kernels.isLoaded()) {
-      for (NativeTier tier : NativeTier.values()) {
-        if (tier.compareTo(kernels.bestTier()) <= 0) {
-          choices.add(choice("native " + tier.text(), kernels, tier));
-        }
+      for (NativeTier tier : kernels.tiers()) {
+        choices.add(choice("native " + tier.text(), kernels, tier));
       }
       if (kernels.bestTier().compareTo(NativeTier.AVX512) < 0) {
         emulated()

@@ -502,7 +502,7 @@ public final class quern_h {
 
   /** {@code QUERN_ABI_VERSION}. */
   public static int QUERN_ABI_VERSION() {
-    return 10;
+    return 11;
   }
 
   /** A label that counts for nothing. */
@@ -564,23 +564,33 @@ public final class quern_h {
   }
 
   /** {@code enum quern_tier}. */
-  public static int QUERN_AVX512() {
+  public static int QUERN_AVX2_VNNI() {
     return 2;
   }
 
   /** {@code enum quern_tier}. */
-  public static int QUERN_AVX512_BF16() {
+  public static int QUERN_AVX512() {
     return 3;
   }
 
   /** {@code enum quern_tier}. */
-  public static int QUERN_AMX() {
+  public static int QUERN_AVX512_VNNI() {
     return 4;
   }
 
   /** {@code enum quern_tier}. */
-  public static int QUERN_TIERS() {
+  public static int QUERN_AVX512_BF16() {
     return 5;
+  }
+
+  /** {@code enum quern_tier}. */
+  public static int QUERN_AMX() {
+    return 6;
+  }
+
+  /** {@code enum quern_tier}. */
+  public static int QUERN_TIERS() {
+    return 7;
   }
 
   /** {@code enum quern_flag}: All workers meet after this record. */

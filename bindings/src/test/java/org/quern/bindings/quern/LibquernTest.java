@@ -49,11 +49,14 @@ class LibquernTest {
 
   @Test
   void namesItsTiers() {
-    assertThat(List.of("scalar", "avx2", "avx512", "avx512_bf16", "amx"))
+    assertThat(
+            List.of("scalar", "avx2", "avx2_vnni", "avx512", "avx512_vnni", "avx512_bf16", "amx"))
         .containsExactly(
             quern.quern_tier_name(quern_h.QUERN_SCALAR()).getString(0),
             quern.quern_tier_name(quern_h.QUERN_AVX2()).getString(0),
+            quern.quern_tier_name(quern_h.QUERN_AVX2_VNNI()).getString(0),
             quern.quern_tier_name(quern_h.QUERN_AVX512()).getString(0),
+            quern.quern_tier_name(quern_h.QUERN_AVX512_VNNI()).getString(0),
             quern.quern_tier_name(quern_h.QUERN_AVX512_BF16()).getString(0),
             quern.quern_tier_name(quern_h.QUERN_AMX()).getString(0));
     assertThat(quern.quern_tier_name(quern_h.QUERN_TIERS())).isEqualTo(MemorySegment.NULL);

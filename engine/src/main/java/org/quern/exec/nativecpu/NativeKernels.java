@@ -20,7 +20,7 @@ import org.quern.memory.SlabAllocator;
  * takes no memory but the library's own.
  */
 public final class NativeKernels {
-  private static final int ABI_VERSION = 10;
+  private static final int ABI_VERSION = 11;
 
   private final Optional<quern_h> library;
   private final String explanation;
@@ -100,6 +100,14 @@ public final class NativeKernels {
   public NativeTier bestTier() {
     int tier = loaded().quern_cpu_tier();
     return NativeTier.values()[Math.clamp(tier, 0, NativeTier.values().length - 1)];
+  }
+
+  /** Those up to the highest that this processor computes rightly with, in rising order. */
+  public List<NativeTier> tiers() {
+    NativeTier best = bestTier();
+    return Arrays.stream(NativeTier.values())
+        .filter(tier -> tier.compareTo(best) <= 0 && loaded().quern_tier_check(tier.ordinal()) != 0)
+        .toList();
   }
 
   /** Why there is no higher instruction set, as a sentence. */
