@@ -24,7 +24,7 @@ import picocli.CommandLine.Spec;
       "Each runs in a process of its own, one at a time, in turn, round after round; medians over"
           + " the rounds. What cannot take part is named with the reason. Their libraries, some"
           + " 400 MB, are fetched by Maven the first time.",
-      "Leaves a picture of the ratios, and a line in a history file."
+      "Leaves a picture of the ratios, and a line for each contest in a history file."
     },
     mixinStandardHelpOptions = true,
     versionProvider = Version.class,
@@ -104,7 +104,7 @@ final class BenchCompareCommand implements Callable<Integer> {
       description = "Where picture and history go (default: ${DEFAULT-VALUE}).")
   private Path out = Path.of("runs/bench");
 
-  @Option(names = "--json", description = "Print the line of the history, rather than tables.")
+  @Option(names = "--json", description = "Print the lines of the history, rather than tables.")
   private boolean json;
 
   @Override
@@ -114,35 +114,35 @@ final class BenchCompareCommand implements Callable<Integer> {
     PrintWriter print = spec.commandLine().getOut();
     Console console = new Console(print, spec.commandLine().getErr(), false);
     History history = new History(out);
+    Path picture =
+        history
+            .folder()
+            .resolve(
+                contests.size() == 1 ? contests.getFirst().fileName() + ".png" : "compare.png");
     List<ContestResult> results = new ArrayList<>();
     for (Contest contest : contests) {
       Contestants who = new Contestants(contest, built(), peers);
       ContestResult result =
           new ContestRunner(contest, console).run(who.present(), who.absent(), rounds);
       results.add(result);
-      if (!json) {
+      Map<String, Object> line = History.line();
+      line.put("contests", List.of(result.toJson()));
+      String text = History.json(line);
+      if (json) {
+        print.println(text);
+      } else {
         result.print(print);
       }
-    }
-    Map<String, Object> line = History.line();
-    line.put("contests", results.stream().map(ContestResult::toJson).toList());
-    String text = History.json(line);
-    Path picture =
-        history
-            .folder()
-            .resolve(
-                contests.size() == 1 ? contests.getFirst().fileName() + ".png" : "compare.png");
-    if (json) {
-      print.println(text);
       print.flush();
+      // After each, since all may take hours.
+      history.append(text);
+      new ContestChart(results).write(picture);
     }
-    Path file = history.append(text);
-    new ContestChart(results).write(picture);
     if (!json) {
       print.println();
-      print.println("Picture: " + picture + "; history: " + file + ".");
+      print.println("Picture: " + picture + "; history: " + history.file() + ".");
+      print.flush();
     }
-    print.flush();
     return 0;
   }
 

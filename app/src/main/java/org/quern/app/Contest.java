@@ -48,8 +48,8 @@ record Contest(Work work, String model, int batch, int context, String precision
   /** All that a CPU's engine is judged by; hours. */
   static List<Contest> all(int threads) {
     List<Contest> contests = new ArrayList<>();
-    contests.add(new Contest(Work.TRAIN, "gpt-char", 12, 64, "f32", threads));
     for (String precision : List.of("f32", "bf16")) {
+      contests.add(new Contest(Work.TRAIN, "gpt-char", 12, 64, precision, threads));
       contests.add(new Contest(Work.MATMUL, "gpt2-124m", 4, 64, precision, threads));
       contests.add(new Contest(Work.TRAIN, "gpt2-124m", 4, 64, precision, threads));
       contests.add(new Contest(Work.TRAIN, "gpt2-124m", 4, 256, precision, threads));

@@ -12,7 +12,8 @@ import org.knowm.xchart.style.Styler;
 
 /** Contests as a picture: for each, how many times our time everyone takes. */
 final class ContestChart {
-  private static final int WIDTH = 1000;
+  private static final int LEAST_WIDTH = 1000;
+  private static final int WIDTH_OF_A_LABEL = 110;
   private static final int HEIGHT = 600;
 
   private final List<ContestResult> results;
@@ -39,7 +40,9 @@ final class ContestChart {
                 + " "
                 + contest.batch()
                 + " x "
-                + contest.context();
+                + contest.context()
+                + " "
+                + contest.precision();
         for (ContestResult.Row row : result.rows()) {
           bars.add(new Bar(label, row.name(), result.ratio(row, part)));
         }
@@ -48,10 +51,15 @@ final class ContestChart {
     return bars;
   }
 
+  private int width() {
+    long labels = bars().stream().map(Bar::label).distinct().count();
+    return Math.max(LEAST_WIDTH, WIDTH_OF_A_LABEL * (int) labels);
+  }
+
   private CategoryChart chart() {
     CategoryChart chart =
         new CategoryChartBuilder()
-            .width(WIDTH)
+            .width(width())
             .height(HEIGHT)
             .title("Time taken, as a multiple of Quern's (lower is faster)")
             .yAxisTitle("ratio of medians")
@@ -87,6 +95,6 @@ final class ContestChart {
                     List.of(0.0, bars.get(index).ratio()),
                     bars.get(index).who().equals(Contestant.OURS) ? Color.BLUE : Color.RED))
             .toList();
-    return PlainChart.draw(WIDTH, HEIGHT, curves);
+    return PlainChart.draw(width(), HEIGHT, curves);
   }
 }

@@ -43,6 +43,10 @@ final class History {
     return folder;
   }
 
+  Path file() {
+    return folder.resolve("history.jsonl");
+  }
+
   /** A line's beginning: when, which version, on what. */
   static Map<String, Object> line() {
     Map<String, Object> line = new LinkedHashMap<>();
@@ -76,7 +80,7 @@ final class History {
   }
 
   private Path write(String text) {
-    Path history = folder.resolve("history.jsonl");
+    Path history = file();
     try {
       return Files.writeString(
           history,

@@ -165,6 +165,24 @@ final class BenchCompareTest {
     assertThat(pixels(plain, Color.BLUE)).isPositive();
   }
 
+  @Test
+  void thePictureOfAllContestsTellsThemApart() throws IOException {
+    List<ContestResult> results =
+        Contest.all(2).stream()
+            .map(contest ->
+                new ContestResult(
+                    contest,
+                    List.of(row("quern", 4), row("other", 6)),
+                    List.of(),
+                    OptionalDouble.empty()))
+            .toList();
+    Path picture = folder.resolve("all.png");
+    new ContestChart(results).write(picture);
+    assertThat(ImageIO.read(picture.toFile()).getWidth())
+        .as("a place for each, and for prompt and token")
+        .isEqualTo(110 * results.stream().mapToInt(result -> result.parts().size()).sum());
+  }
+
   private static long pixels(BufferedImage image, Color color) {
     return IntStream.range(0, image.getWidth() * image.getHeight())
         .filter(index ->
@@ -380,6 +398,7 @@ final class BenchCompareTest {
         .filteredOn(contest -> contest.precision().equals("bf16"))
         .extracting(Contest::toString)
         .containsExactly(
+            "train, gpt-char, 12 x 64, bf16, threads: 2",
             "matmul, gpt2-124m, 4 x 64, bf16, threads: 2",
             "train, gpt2-124m, 4 x 64, bf16, threads: 2",
             "train, gpt2-124m, 4 x 256, bf16, threads: 2",
