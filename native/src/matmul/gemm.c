@@ -16,16 +16,36 @@ typedef struct tile_call {
 } tile_call;
 
 /*
- * One tile of c: rows and vectors are constants wherever this is inlined, so the sums stay in
- * registers. by_rows: a's row i begins at a + i * a_stride; else its column k at a + k * a_stride.
+ * Steps of k that a turn of the loop takes: with fewer the instructions around the multiply-adds are more than
+ * a CPU decodes in time when two threads share a core.
  */
-QUERN_INLINE void tile(const tile_call *call, const int rows, const int vectors, const int by_rows) {
+#define TILE_STEPS 4
+
+/* One step of k: a's elements are `apart` floats from each other. */
+QUERN_INLINE void add_step(vfloat sum[QUERN_TILE_ROWS][QUERN_TILE_VECTORS], const float *a, int64_t apart,
+                           const float *b, const int rows, const int vectors) {
+    vfloat row[QUERN_TILE_VECTORS];
+#pragma GCC unroll 2
+    for (int v = 0; v < vectors; v++) row[v] = v_load(b + v * QUERN_LANES);
+#pragma GCC unroll 16
+    for (int i = 0; i < rows; i++) {
+        const vfloat factor = v_splat(a[i * apart]);
+#pragma GCC unroll 2
+        for (int v = 0; v < vectors; v++) v_add_product(&sum[i][v], factor, row[v]);
+    }
+}
+
+/* One tile of c: rows, vectors and layout are constants wherever this is inlined, so the sums stay in registers. */
+QUERN_INLINE void tile(const tile_call *call, const int rows, const int vectors, const quern_layout layout) {
     const float *a = call->a;
     const float *b = call->b;
     float *c = call->c;
-    const int64_t a_stride = call->a_stride;
     const int64_t c_stride = call->c_stride;
     const int64_t depth = call->depth;
+    const int64_t apart = layout == QUERN_ROWS ? call->a_stride : 1;
+    const int64_t next = layout == QUERN_PACKED ? QUERN_TILE_ROWS : layout == QUERN_ROWS ? 1 : call->a_stride;
+    const float *bias = call->bias;
+    const int add = call->add;
     vfloat sum[QUERN_TILE_ROWS][QUERN_TILE_VECTORS];
 #pragma GCC unroll 16
     for (int i = 0; i < rows; i++) {
@@ -33,37 +53,38 @@ QUERN_INLINE void tile(const tile_call *call, const int rows, const int vectors,
 #pragma GCC unroll 2
         for (int v = 0; v < vectors; v++) sum[i][v] = v_zero();
     }
-    for (int64_t k = 0; k < depth; k++) {
-        vfloat row[QUERN_TILE_VECTORS];
-#pragma GCC unroll 2
-        for (int v = 0; v < vectors; v++) row[v] = v_load(b + v * QUERN_LANES);
-#pragma GCC unroll 16
-        for (int i = 0; i < rows; i++) {
-            vfloat factor = v_splat(by_rows ? a[i * a_stride + k] : a[i]);
-#pragma GCC unroll 2
-            for (int v = 0; v < vectors; v++) sum[i][v] = v_fma(factor, row[v], sum[i][v]);
+    int64_t k = 0;
+    for (; k + TILE_STEPS <= depth; k += TILE_STEPS) {
+#pragma GCC unroll 4
+        for (int step = 0; step < TILE_STEPS; step++) {
+            add_step(sum, a + step * next, apart, b + step * QUERN_TILE_COLUMNS, rows, vectors);
         }
+        a += TILE_STEPS * next;
+        b += TILE_STEPS * QUERN_TILE_COLUMNS;
+    }
+    for (; k < depth; k++) {
+        add_step(sum, a, apart, b, rows, vectors);
+        a += next;
         b += QUERN_TILE_COLUMNS;
-        if (!by_rows) a += a_stride;
     }
     /* Every vector but the last of a short tile is whole. */
     const int64_t last = call->columns - (vectors - 1) * QUERN_LANES;
 #pragma GCC unroll 2
     for (int v = 0; v < vectors; v++) {
         const int64_t n = v < vectors - 1 ? QUERN_LANES : last;
-        const vfloat bias = call->bias ? v_load_first(call->bias + v * QUERN_LANES, n) : v_zero();
+        const vfloat first = bias ? v_load_first(bias + v * QUERN_LANES, n) : v_zero();
         float *to = c + v * QUERN_LANES;
         if (n >= QUERN_LANES) {
 #pragma GCC unroll 16
             for (int i = 0; i < rows; i++) {
-                vfloat x = call->bias ? sum[i][v] + bias : sum[i][v];
-                v_store(to + i * c_stride, call->add ? v_load(to + i * c_stride) + x : x);
+                vfloat x = bias ? sum[i][v] + first : sum[i][v];
+                v_store(to + i * c_stride, add ? v_load(to + i * c_stride) + x : x);
             }
         } else {
 #pragma GCC unroll 16
             for (int i = 0; i < rows; i++) {
-                vfloat x = call->bias ? sum[i][v] + bias : sum[i][v];
-                if (call->add) x = v_load_first(to + i * c_stride, n) + x;
+                vfloat x = bias ? sum[i][v] + first : sum[i][v];
+                if (add) x = v_load_first(to + i * c_stride, n) + x;
                 v_store_first(to + i * c_stride, x, n);
             }
         }
@@ -72,20 +93,22 @@ QUERN_INLINE void tile(const tile_call *call, const int rows, const int vectors,
 
 typedef void tile_function(const tile_call *call);
 
-#define TILE(rows)                                                                         \
-    static void tile_##rows##_1(const tile_call *call) { tile(call, rows, 1, 0); }         \
-    static void tile_##rows##_2(const tile_call *call) { tile(call, rows, 2, 0); }         \
-    static void tile_##rows##_1_by_rows(const tile_call *call) { tile(call, rows, 1, 1); } \
-    static void tile_##rows##_2_by_rows(const tile_call *call) { tile(call, rows, 2, 1); }
-#define TILE_ENTRY(rows)                               \
-    {rows,                                             \
-     {{tile_##rows##_1, tile_##rows##_1_by_rows},      \
-      {tile_##rows##_2, tile_##rows##_2_by_rows}}},
+#define TILE_OF(rows, layout, name)                                                          \
+    static void tile_##rows##_1_##name(const tile_call *call) { tile(call, rows, 1, layout); } \
+    static void tile_##rows##_2_##name(const tile_call *call) { tile(call, rows, 2, layout); }
+#define TILE(rows)                         \
+    TILE_OF(rows, QUERN_PACKED, packed)    \
+    TILE_OF(rows, QUERN_ROWS, by_rows)     \
+    TILE_OF(rows, QUERN_COLUMNS, by_columns)
+#define TILE_ENTRY(rows)                                                      \
+    {rows,                                                                    \
+     {{tile_##rows##_1_packed, tile_##rows##_1_by_rows, tile_##rows##_1_by_columns}, \
+      {tile_##rows##_2_packed, tile_##rows##_2_by_rows, tile_##rows##_2_by_columns}}},
 
 typedef struct tile_entry {
     int64_t rows;
-    /* By vectors - 1, by_rows. */
-    tile_function *functions[QUERN_TILE_VECTORS][2];
+    /* By vectors - 1 and layout. */
+    tile_function *functions[QUERN_TILE_VECTORS][3];
 } tile_entry;
 
 QUERN_FOR_TILE_ROWS(TILE)
@@ -95,14 +118,10 @@ void quern_gemm(float *c, int64_t c_stride, quern_layout layout, const float *a,
                 const float *b, int64_t b_depth, const float *bias, int add, int64_t rows,
                 int64_t columns, int64_t depth) {
     /* From a's one panel of rows to the next. */
-    const int by_rows = layout == QUERN_ROWS;
     const int64_t next = layout == QUERN_PACKED ? depth * QUERN_TILE_ROWS
                          : layout == QUERN_ROWS ? a_stride * QUERN_TILE_ROWS
                                                 : QUERN_TILE_ROWS;
-    tile_call call = {.a_stride = layout == QUERN_PACKED ? QUERN_TILE_ROWS : a_stride,
-                      .c_stride = c_stride,
-                      .depth = depth,
-                      .add = add};
+    tile_call call = {.a_stride = a_stride, .c_stride = c_stride, .depth = depth, .add = add};
     for (int64_t j = 0; j < columns; j += QUERN_TILE_COLUMNS) {
         call.columns = quern_min(columns - j, QUERN_TILE_COLUMNS);
         call.b = b + j * b_depth;
@@ -116,8 +135,8 @@ void quern_gemm(float *c, int64_t c_stride, quern_layout layout, const float *a,
             for (const tile_entry *entry = tiles; done < last; entry++) {
                 for (; done + entry->rows <= last; done += entry->rows) {
                     call.c = c + done * c_stride + j;
-                    entry->functions[vectors - 1][by_rows](&call);
-                    call.a += by_rows ? entry->rows * a_stride : entry->rows;
+                    entry->functions[vectors - 1][layout](&call);
+                    call.a += layout == QUERN_ROWS ? entry->rows * a_stride : entry->rows;
                 }
             }
             call.a = panel + next;

@@ -14,9 +14,9 @@
  * A panel of b (BLOCK_DEPTH by QUERN_TILE_COLUMNS) stays in the first-level cache, the block of a in
  * the second-level one, the block of b in the third-level one.
  */
-#define BLOCK_DEPTH 256
+#define BLOCK_DEPTH (QUERN_LANES == 8 ? 384 : 256)
 #define BLOCK_ROWS (QUERN_TILE_ROWS * (168 / QUERN_TILE_ROWS))
-#define BLOCK_COLUMNS 1536
+#define BLOCK_COLUMNS (QUERN_LANES == 8 ? 768 : 1536)
 
 /* Steps of an element that take as long as packing one. */
 #define STEPS_PACKED 16

@@ -75,6 +75,7 @@ QUERN_INLINE void tile(const tile_call *call, const int rows, const int vectors)
 #pragma GCC unroll 2
             for (int v = 0; v < vectors; v++) sum[i][v] = start;
         }
+#pragma GCC unroll 4
         for (; k < last; k++) {
             vint row[QUERN_TILE_VECTORS];
 #pragma GCC unroll 2

@@ -33,7 +33,8 @@
  * A tier's header gives: QUERN_LANES, vfloat, vint;
  *   v_load, v_store, v_load_first, v_store_first, v_load_bf16 and v_load_bf16_first (BF16 as float),
  *   v_store_bf16 and v_store_bf16_first (the upper halves), v_splat, vi_splat, vi_load, vi_store, v_iota
- *   v_fma(a, b, c) = a b + c in one rounding; v_fnma(a, b, c) = c - a b. The scalar tier rounds twice
+ *   v_fma(a, b, c) = a b + c in one rounding; v_fnma(a, b, c) = c - a b; v_add_product(&c, a, b): c = a b + c.
+ *   The scalar tier rounds twice
  *   v_min, v_max: the second operand where either is NaN (as x86 does)
  *   v_sqrt, v_floats(vint), v_bits, v_of_bits (the same 32 bits as the other type)
  *   vi_shift_left, vi_shift_right (arithmetic), v_select(mask, a, b), v_sum, v_highest

@@ -27,6 +27,10 @@ QUERN_INLINE vfloat v_fma(vfloat a, vfloat b, vfloat c) {
 QUERN_INLINE vfloat v_fnma(vfloat a, vfloat b, vfloat c) {
     return (vfloat)_mm256_fnmadd_ps((__m256)a, (__m256)b, (__m256)c);
 }
+/* In place for certain: of steps that are unrolled, compilers copy sums to and fro. */
+QUERN_INLINE void v_add_product(vfloat *sum, vfloat a, vfloat b) {
+    __asm__("vfmadd231ps %2, %1, %0" : "+x"(*sum) : "x"(a), "x"(b));
+}
 QUERN_INLINE vfloat v_min(vfloat a, vfloat b) {
     return (vfloat)_mm256_min_ps((__m256)a, (__m256)b);
 }

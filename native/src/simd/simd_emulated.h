@@ -47,6 +47,7 @@ QUERN_INLINE vfloat v_fnma(vfloat a, vfloat b, vfloat c) {
     return quern_whole(_mm256_fnmadd_ps(quern_low(a), quern_low(b), quern_low(c)),
                        _mm256_fnmadd_ps(quern_high(a), quern_high(b), quern_high(c)));
 }
+QUERN_INLINE void v_add_product(vfloat *sum, vfloat a, vfloat b) { *sum = v_fma(a, b, *sum); }
 QUERN_INLINE vfloat v_min(vfloat a, vfloat b) {
     return quern_whole(_mm256_min_ps(quern_low(a), quern_low(b)),
                        _mm256_min_ps(quern_high(a), quern_high(b)));

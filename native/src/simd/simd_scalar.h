@@ -44,6 +44,7 @@ QUERN_INLINE void v_store_bf16_first(uint16_t *p, vfloat x, int64_t n) {
 
 QUERN_INLINE vfloat v_fma(vfloat a, vfloat b, vfloat c) { return a * b + c; }
 QUERN_INLINE vfloat v_fnma(vfloat a, vfloat b, vfloat c) { return c - a * b; }
+QUERN_INLINE void v_add_product(vfloat *sum, vfloat a, vfloat b) { *sum = v_fma(a, b, *sum); }
 QUERN_INLINE vfloat v_min(vfloat a, vfloat b) { return a < b ? a : b; }
 QUERN_INLINE vfloat v_max(vfloat a, vfloat b) { return a > b ? a : b; }
 QUERN_INLINE vfloat v_sqrt(vfloat x) { return __builtin_sqrtf(x); }
