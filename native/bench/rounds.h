@@ -17,9 +17,13 @@
 #define MOST_ROUNDS 1001
 #define MOST_PROGRAMS 4
 
+typedef int32_t run_function(const quern_program *program, int32_t part, int64_t first, int64_t last);
+
 /* What is timed, and what comes of it: by round, seconds of each program and bytes a second of reading. */
 typedef struct rounds {
     const quern_program *programs;
+    /* What each program is run by: quern_run of a library, or null for the one that is linked. */
+    run_function *runs[MOST_PROGRAMS];
     int count;
     const char *memory;
     int64_t bytes;
@@ -55,8 +59,9 @@ static void *rounds_work(void *argument) {
             if (self->part == 0) {
                 for (int t = 0; t < all->threads; t++) all->reading[i] += all->shares[t] / all->count;
             }
+            run_function *run = all->runs[p] ? all->runs[p] : quern_run;
             const double from = seconds_now();
-            if (quern_run(program, self->part, 0, program->count) != QUERN_OK) {
+            if (run(program, self->part, 0, program->count) != QUERN_OK) {
                 printf("%s\n", quern_error_message());
                 exit(1);
             }
