@@ -13,7 +13,7 @@
 
 #include <stdint.h>
 
-#define QUERN_ABI_VERSION 11
+#define QUERN_ABI_VERSION 12
 
 #if defined(__GNUC__)
 #define QUERN_API __attribute__((visibility("default")))
@@ -329,6 +329,10 @@ QUERN_API const char *quern_error_message(void);
  *   p0 dq  p1 dk  p2 dv  p3 dout  p4 q  p5 k  p6 v  p7 out  p8 lse
  *   integers and floats as above; dq, dk, dv have the strides of q, k, v, dout that of out;
  *   starts are zero.                                 split by (sequence, key/value head)
+ * attention_bf16           as attention_f32, but a tier that has instructions for products of BF16 rounds q, k,
+ *   v and weights to BF16 (nearest, ties to even) for them; the softmax and its sums, lse and the sums of
+ *   products are floats. Where a key/value head has up to 8 rows it is attention_f32.
+ * attention_backward_bf16  as attention_backward_f32, likewise; dout and the gradients of scores are rounded, too
  *
  * rope_f32                 rotates pairs (d, d + R/2) of each head by the angle of its position
  *   y[d] = x[d] cos - x[d + R/2] sin;  y[d + R/2] = x[d + R/2] cos + x[d] sin; the rest is copied

@@ -45,10 +45,48 @@ quern_function quern_matmul_int8__avx512_vnni;
 #endif
 #ifdef QUERN_HAVE_avx512_bf16
 quern_function quern_matmul_bf16__avx512_bf16;
+quern_function quern_attention_bf16__avx512_bf16;
+quern_function quern_attention_backward_bf16__avx512_bf16;
 #endif
 #ifdef QUERN_HAVE_amx
 quern_function quern_matmul_bf16__amx;
 quern_function quern_matmul_int8__amx;
+quern_function quern_attention_bf16__amx;
+quern_function quern_attention_backward_bf16__amx;
+#endif
+
+/* Dot products and tiles serve products of BF16 and INT8, and those of attention; for the rest it is avx512. */
+#ifdef QUERN_HAVE_avx512_bf16
+static quern_function *avx512_bf16_function(int32_t kernel) {
+    switch (kernel) {
+    case QUERN_KERNEL_matmul_bf16:
+        return quern_matmul_bf16__avx512_bf16;
+    case QUERN_KERNEL_matmul_int8:
+        return quern_matmul_int8__avx512_vnni;
+    case QUERN_KERNEL_attention_bf16:
+        return quern_attention_bf16__avx512_bf16;
+    case QUERN_KERNEL_attention_backward_bf16:
+        return quern_attention_backward_bf16__avx512_bf16;
+    default:
+        return avx512_functions[kernel];
+    }
+}
+#endif
+#ifdef QUERN_HAVE_amx
+static quern_function *amx_function(int32_t kernel) {
+    switch (kernel) {
+    case QUERN_KERNEL_matmul_bf16:
+        return quern_matmul_bf16__amx;
+    case QUERN_KERNEL_matmul_int8:
+        return quern_matmul_int8__amx;
+    case QUERN_KERNEL_attention_bf16:
+        return quern_attention_bf16__amx;
+    case QUERN_KERNEL_attention_backward_bf16:
+        return quern_attention_backward_bf16__amx;
+    default:
+        return avx512_functions[kernel];
+    }
+}
 #endif
 
 static const char *const kernel_names[QUERN_KERNELS] = {
@@ -71,7 +109,7 @@ quern_function *quern_function_of(int32_t tier, int32_t kernel) {
     case QUERN_AVX2:
         return avx2_functions[kernel];
 #endif
-    /* Dot products serve those of INT8 and BF16 alone; for the rest such a tier is the one without. */
+    /* Dot products of bytes serve those of INT8 alone. */
 #ifdef QUERN_HAVE_avx2_vnni
     case QUERN_AVX2_VNNI:
         return kernel == QUERN_KERNEL_matmul_int8 ? quern_matmul_int8__avx2_vnni : avx2_functions[kernel];
@@ -86,16 +124,11 @@ quern_function *quern_function_of(int32_t tier, int32_t kernel) {
 #endif
 #ifdef QUERN_HAVE_avx512_bf16
     case QUERN_AVX512_BF16:
-        return kernel == QUERN_KERNEL_matmul_bf16   ? quern_matmul_bf16__avx512_bf16
-               : kernel == QUERN_KERNEL_matmul_int8 ? quern_matmul_int8__avx512_vnni
-                                                    : avx512_functions[kernel];
+        return avx512_bf16_function(kernel);
 #endif
 #ifdef QUERN_HAVE_amx
-    /* Tiles serve products of BF16 and INT8 alone; for the rest it is avx512. */
     case QUERN_AMX:
-        return kernel == QUERN_KERNEL_matmul_bf16   ? quern_matmul_bf16__amx
-               : kernel == QUERN_KERNEL_matmul_int8 ? quern_matmul_int8__amx
-                                                    : avx512_functions[kernel];
+        return amx_function(kernel);
 #endif
     default:
         return NULL;

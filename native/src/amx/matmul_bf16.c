@@ -6,11 +6,11 @@
  */
 #include "amx/tiles.h"
 #include "kernels/fused.h"
-#include "matmul/pairs.h"
+#include "matmul/gemm_bf16.h"
 #include "matmul/region.h"
 
 /* Rows, and columns, of the four tiles. */
-#define PANEL 32
+#define PANEL QUERN_PANEL_ROWS
 #define BLOCK_DEPTH 512
 #define BLOCK_ROWS 512
 #define BLOCK_COLUMNS 1024
@@ -21,7 +21,7 @@
 /* Elements of a tile. */
 #define TILE (QUERN_TILE_LINES * QUERN_TILE_DEPTH)
 
-_Static_assert(BLOCK_DEPTH * (BLOCK_ROWS + BLOCK_COLUMNS) * 2 + PANEL * PANEL * 4 <= QUERN_WORK_BYTES,
+_Static_assert(BLOCK_DEPTH * (BLOCK_ROWS + BLOCK_COLUMNS) * 2 + QUERN_PANEL_SUMS * 4 <= QUERN_WORK_BYTES,
                "packed blocks and sums fit into a worker's scratch memory");
 
 /* Few rows are bound by reading b; the tier below does them. */
@@ -52,7 +52,7 @@ QUERN_INLINE void pack_panels(uint16_t *packed, const quern_operand *x, const in
     }
 }
 
-static void pack_a(uint16_t *packed, const quern_operand *a, int transposed, int64_t rows, int64_t depth) {
+void quern_pack_a_pairs(uint16_t *packed, const quern_operand *a, int transposed, int64_t rows, int64_t depth) {
     if (transposed) {
         pack_panels(packed, a, 0, 1, rows, depth);
     } else {
@@ -60,8 +60,8 @@ static void pack_a(uint16_t *packed, const quern_operand *a, int transposed, int
     }
 }
 
-static void pack_b(uint16_t *packed, const quern_operand *b, int transposed, int64_t columns,
-                   int64_t depth) {
+void quern_pack_b_pairs(uint16_t *packed, const quern_operand *b, int transposed, int64_t columns,
+                        int64_t depth) {
     if (transposed) {
         pack_panels(packed, b, 1, 1, columns, depth);
     } else {
@@ -122,11 +122,15 @@ static void put(float *out, int64_t out_stride, const float *sums, const float *
     }
 }
 
-static void multiply(float *out, int64_t out_stride, const uint16_t *a, const uint16_t *b,
-                     const float *bias, int add, int64_t rows, int64_t columns, int64_t steps,
-                     float *sums) {
+void quern_products_begin(void) { quern_tiles_begin(); }
+
+void quern_products_end(void) { quern_tiles_end(); }
+
+void quern_gemm_bf16(float *out, int64_t out_stride, const uint16_t *a, const uint16_t *b, int64_t b_steps,
+                     const float *bias, int add, int64_t rows, int64_t columns, int64_t depth, float *sums) {
+    const int64_t steps = quern_pair_steps(depth);
     for (int64_t j = 0; j < columns; j += PANEL) {
-        const uint16_t *right = b + j / PANEL * steps * 2 * TILE;
+        const uint16_t *right = b + j / PANEL * b_steps * 2 * TILE;
         const int64_t wide = quern_min(columns - j, PANEL);
         for (int64_t i = 0; i < rows; i += PANEL) {
             const uint16_t *left = a + i / PANEL * steps * 2 * TILE;
@@ -165,7 +169,7 @@ QUERN_KERNEL_DEFINE(matmul_bf16) {
     float *sums = (float *)(packed_b + BLOCK_COLUMNS * BLOCK_DEPTH);
     const int64_t deep = block_depth(p.k, BLOCK_DEPTH);
     int32_t status = QUERN_OK;
-    quern_tiles_begin();
+    quern_products_begin();
     for (int64_t j = own.columns.first; j < own.columns.last && status == QUERN_OK; j += BLOCK_COLUMNS) {
         const int64_t columns = quern_min(own.columns.last - j, BLOCK_COLUMNS);
         /* Once even where K is 0: the bias, or zero, is still to be written. */
@@ -176,15 +180,15 @@ QUERN_KERNEL_DEFINE(matmul_bf16) {
                 break;
             }
             const int64_t depth = quern_min(p.k - k, deep);
-            const int64_t steps = (depth + QUERN_TILE_DEPTH - 1) / QUERN_TILE_DEPTH;
             const quern_operand b = operand_block(&p.b, p.b_transposed, k, j);
-            pack_b(packed_b, &b, p.b_transposed, columns, depth);
+            quern_pack_b_pairs(packed_b, &b, p.b_transposed, columns, depth);
             for (int64_t i = own.rows.first; i < own.rows.last && status == QUERN_OK; i += BLOCK_ROWS) {
                 const int64_t rows = quern_min(own.rows.last - i, BLOCK_ROWS);
                 const quern_operand a = operand_block(&p.a, p.a_transposed, i, k);
-                pack_a(packed_a, &a, p.a_transposed, rows, depth);
-                multiply(p.out + i * p.out_stride + j, p.out_stride, packed_a, packed_b,
-                         p.bias && k == 0 ? p.bias + j : NULL, p.accumulate || k > 0, rows, columns, steps, sums);
+                quern_pack_a_pairs(packed_a, &a, p.a_transposed, rows, depth);
+                quern_gemm_bf16(p.out + i * p.out_stride + j, p.out_stride, packed_a, packed_b,
+                                quern_pair_steps(depth), p.bias && k == 0 ? p.bias + j : NULL,
+                                p.accumulate || k > 0, rows, columns, depth, sums);
                 if (k + deep >= p.k) {
                     status = quern_finish(record, i * p.out_stride + j, p.out_stride, rows, columns);
                 }
@@ -192,6 +196,6 @@ QUERN_KERNEL_DEFINE(matmul_bf16) {
             k += deep;
         } while (k < p.k && status == QUERN_OK);
     }
-    quern_tiles_end();
+    quern_products_end();
     return status;
 }

@@ -5,8 +5,7 @@
  * first-level cache, the block of a in the second-level one.
  */
 #include "kernels/fused.h"
-#include "matmul/gemm.h"
-#include "matmul/pairs.h"
+#include "matmul/gemm_bf16.h"
 #include "matmul/region.h"
 #include "simd/dot.h"
 
@@ -104,13 +103,17 @@ typedef struct tile_entry {
 QUERN_FOR_TILE_ROWS(TILE)
 static const tile_entry tiles[] = {QUERN_FOR_TILE_ROWS(TILE_ENTRY)};
 
-/* c (+)= a b + bias of packed blocks; `steps` of pairs are packed, of which the first `pairs` count. */
-static void multiply(float *c, int64_t c_stride, const uint16_t *a, const uint16_t *b, const float *bias,
-                     int add, int64_t rows, int64_t columns, int64_t steps, int64_t pairs) {
-    tile_call call = {.c_stride = c_stride, .pairs = pairs, .add = add};
+void quern_products_begin(void) {}
+
+void quern_products_end(void) {}
+
+void quern_gemm_bf16(float *c, int64_t c_stride, const uint16_t *a, const uint16_t *b, int64_t b_steps,
+                     const float *bias, int add, int64_t rows, int64_t columns, int64_t depth, float *sums) {
+    const int64_t steps = quern_pair_steps(depth);
+    tile_call call = {.c_stride = c_stride, .pairs = (depth + 1) / 2, .add = add};
     for (int64_t j = 0; j < columns; j += QUERN_TILE_COLUMNS) {
         call.columns = quern_min(columns - j, QUERN_TILE_COLUMNS);
-        call.b = (const int32_t *)b + j * steps * QUERN_PAIRS;
+        call.b = (const int32_t *)b + j * b_steps * QUERN_PAIRS;
         call.bias = bias ? bias + j : NULL;
         const int vectors = call.columns > QUERN_LANES ? 2 : 1;
         for (int64_t i = 0; i < rows; i += QUERN_TILE_ROWS) {
@@ -162,6 +165,23 @@ QUERN_INLINE void pack_b(uint16_t *packed, const quern_operand *b, const int tra
     }
 }
 
+void quern_pack_a_pairs(uint16_t *packed, const quern_operand *a, int transposed, int64_t rows, int64_t depth) {
+    if (transposed) {
+        pack_a(packed, a, 1, rows, depth);
+    } else {
+        pack_a(packed, a, 0, rows, depth);
+    }
+}
+
+void quern_pack_b_pairs(uint16_t *packed, const quern_operand *b, int transposed, int64_t columns,
+                        int64_t depth) {
+    if (transposed) {
+        pack_b(packed, b, 1, columns, depth);
+    } else {
+        pack_b(packed, b, 0, columns, depth);
+    }
+}
+
 QUERN_KERNEL_DEFINE(matmul_bf16) {
     const quern_bf16_product p = bf16_product_of(record);
     if (has_few_rows(&p)) return quern_matmul_bf16__avx512(record, part, parts);
@@ -176,24 +196,15 @@ QUERN_KERNEL_DEFINE(matmul_bf16) {
         do {
             if (quern_cancelled(record)) return QUERN_CANCELLED;
             const int64_t depth = quern_min(p.k - k, deep);
-            const int64_t steps = (depth + QUERN_PAIR_STEP - 1) / QUERN_PAIR_STEP;
             const quern_operand b = operand_block(&p.b, p.b_transposed, k, j);
-            if (p.b_transposed) {
-                pack_b(packed_b, &b, 1, columns, depth);
-            } else {
-                pack_b(packed_b, &b, 0, columns, depth);
-            }
+            quern_pack_b_pairs(packed_b, &b, p.b_transposed, columns, depth);
             for (int64_t i = own.rows.first; i < own.rows.last; i += BLOCK_ROWS) {
                 const int64_t rows = quern_min(own.rows.last - i, BLOCK_ROWS);
                 const quern_operand a = operand_block(&p.a, p.a_transposed, i, k);
-                if (p.a_transposed) {
-                    pack_a(packed_a, &a, 1, rows, depth);
-                } else {
-                    pack_a(packed_a, &a, 0, rows, depth);
-                }
-                multiply(p.out + i * p.out_stride + j, p.out_stride, packed_a, packed_b,
-                         p.bias && k == 0 ? p.bias + j : NULL, p.accumulate || k > 0, rows, columns, steps,
-                         (depth + 1) / 2);
+                quern_pack_a_pairs(packed_a, &a, p.a_transposed, rows, depth);
+                quern_gemm_bf16(p.out + i * p.out_stride + j, p.out_stride, packed_a, packed_b,
+                                quern_pair_steps(depth), p.bias && k == 0 ? p.bias + j : NULL,
+                                p.accumulate || k > 0, rows, columns, depth, NULL);
                 if (k + deep < p.k) continue;
                 const int32_t status = quern_finish(record, i * p.out_stride + j, p.out_stride, rows, columns);
                 if (status != QUERN_OK) return status;

@@ -1,5 +1,5 @@
 /*
- * attention_f32 and attention_backward_f32 for all heads: see quern.h.
+ * attention_f32 and attention_bf16 with their backwards for all heads: see quern.h.
  *   weights = softmax(scale q k^T over the seen keys); out = dropout(weights) v
  *
  * Neither holds more than a block of weights (Dao, "FlashAttention-2", 2023): the forward carries each
@@ -8,10 +8,10 @@
  * rows do not depend on the number of workers, and so neither do the results.
  */
 #include "kernels/attention.h"
+#include "kernels/attention_products.h"
 #include "kernels/attention_rows.h"
 #include "kernels/attention_softmax.h"
 #include "kernels/elements.h"
-#include "matmul/gemm.h"
 
 #define WORK_FLOATS (QUERN_WORK_BYTES / (int64_t)sizeof(float))
 
@@ -19,12 +19,12 @@
  * Rows and keys of a block of weights, unless heads are too wide for it; whole register tiles. Where
  * there are few rows, half as many are taken: less of what the mask hides is computed.
  */
-#define BLOCK_ROWS (48 / QUERN_TILE_ROWS * QUERN_TILE_ROWS)
+#define BLOCK_ROWS ((PRODUCT_ROWS == 32 ? 64 : 48) / PRODUCT_ROWS * PRODUCT_ROWS)
 #define BLOCK_KEYS 128
-#define HALF_BLOCK_ROWS (BLOCK_ROWS / 2 / QUERN_TILE_ROWS * QUERN_TILE_ROWS)
+#define HALF_BLOCK_ROWS (BLOCK_ROWS / 2 / PRODUCT_ROWS * PRODUCT_ROWS)
 
 _Static_assert(HALF_BLOCK_ROWS > 0, "half a block is a tile at least");
-_Static_assert(BLOCK_KEYS % QUERN_TILE_COLUMNS == 0, "keys are packed in whole panels");
+_Static_assert(BLOCK_KEYS % PRODUCT_COLUMNS == 0, "keys are packed in whole panels");
 
 typedef struct block_size {
     int64_t rows;
@@ -36,12 +36,12 @@ typedef struct block_size {
  * pair of them fit into half of the scratch memory. No rows: not even the smallest one does.
  */
 static block_size block_of(const attention *x, int64_t vectors, int64_t maps) {
-    const int64_t width = quern_packed_b(1, x->size);
+    const int64_t width = (x->size + PRODUCT_COLUMNS - 1) / PRODUCT_COLUMNS * PRODUCT_COLUMNS;
     block_size block = {rows_of(x) <= 4 * BLOCK_ROWS ? HALF_BLOCK_ROWS : BLOCK_ROWS, BLOCK_KEYS};
     while (vectors * (block.rows + block.keys) * width + maps * block.rows * block.keys > WORK_FLOATS / 2) {
-        if (block.rows == QUERN_TILE_ROWS && block.keys == QUERN_TILE_COLUMNS) return (block_size){0, 0};
-        block.rows = quern_max(block.rows / 2 / QUERN_TILE_ROWS, 1) * QUERN_TILE_ROWS;
-        block.keys = quern_max(block.keys / 2, QUERN_TILE_COLUMNS);
+        if (block.rows == PRODUCT_ROWS && block.keys == PRODUCT_COLUMNS) return (block_size){0, 0};
+        block.rows = quern_max(block.rows / 2 / PRODUCT_ROWS, 1) * PRODUCT_ROWS;
+        block.keys = quern_max(block.keys / 2, PRODUCT_COLUMNS);
     }
     return block;
 }
@@ -87,6 +87,8 @@ typedef struct forward_work {
     /* [rows, keys] */
     float *scores;
     float *random;
+    /* Of products. */
+    float *left;
     /* Blocks of keys and values, packed; block j of the head stands in slot j % slots. */
     float *packed;
     int64_t slots;
@@ -97,15 +99,16 @@ typedef struct forward_work {
 } forward_work;
 
 static forward_work forward_work_of(const attention *x, float *work) {
-    forward_work w = {.block = block_of(x, 2, 1), .head = -1};
+    forward_work w = {.block = block_of(x, 2 + PRODUCTS_IN_BF16, 1 + PRODUCTS_IN_BF16), .head = -1};
     if (w.block.rows == 0) return w;
     const float *end = work + WORK_FLOATS;
     w.q = take(&work, w.block.rows * x->size);
     w.sums = take(&work, w.block.rows * x->size);
     w.scores = take(&work, w.block.rows * w.block.keys);
     w.random = take(&work, w.block.keys);
+    w.left = take(&work, left_work(w.block.rows, quern_max(x->size, w.block.keys)));
     w.packed = work;
-    w.slot_size = quern_packed_b(x->size, w.block.keys) + quern_packed_b(w.block.keys, x->size);
+    w.slot_size = packed_right(x->size, w.block.keys) + packed_right(w.block.keys, x->size);
     w.slots = (end - work) / w.slot_size;
     return w;
 }
@@ -116,17 +119,13 @@ static const float *packed_block(const attention *x, const quern_record *record,
     const int64_t head = b * x->groups + g;
     float *slot = w->packed + j % w->slots * w->slot_size;
     if (head == w->head && j >= w->ready.first && j < w->ready.last) return slot;
-    const int64_t s = j * w->block.keys, n = quern_min(w->block.keys, x->keys - s);
+    const int64_t s = j * w->block.keys, seen = seen_by(x, b, rows_of(x) - 1).last;
+    /* What stands behind the last key that any row sees may be no number. */
+    const int64_t n = quern_min(w->block.keys, seen - s);
     const void *k = operand_at(record->pointers[3], key_offset(x, b, g, s, x->k_stride), x->stored);
     const void *v = operand_at(record->pointers[4], key_offset(x, b, g, s, x->v_stride), x->stored);
-    float *values = slot + quern_packed_b(x->size, w->block.keys);
-    if (x->stored) {
-        quern_pack_b_bf16(slot, k, x->k_stride, 1, x->size, n);
-        quern_pack_b_bf16(values, v, x->v_stride, 0, n, x->size);
-    } else {
-        quern_pack_b(slot, k, x->k_stride, 1, x->size, n);
-        quern_pack_b(values, v, x->v_stride, 0, n, x->size);
-    }
+    pack_right(slot, k, x->stored, x->k_stride, 1, x->size, n);
+    pack_right(slot + packed_right(x->size, w->block.keys), v, x->stored, x->v_stride, 0, n, x->size);
     if (head != w->head || j != w->ready.last) w->ready.first = j;
     w->head = head;
     w->ready.last = j + 1;
@@ -148,9 +147,9 @@ static void attend_block(const attention *x, const quern_record *record, int64_t
         const quern_range active = seeing(x, b, rows, s, end);
         const int64_t skipped = active.first - rows.first, count = active.last - active.first;
         const float *keys = packed_block(x, record, w, b, g, j);
-        const float *values = keys + quern_packed_b(size, stride);
-        quern_gemm(w->scores, stride, QUERN_ROWS, q.first + skipped * q.stride, q.stride, keys, size, NULL,
-                   0, count, end - s, size);
+        const float *values = keys + packed_right(size, stride);
+        multiply(w->scores, stride, q.first + skipped * q.stride, q.stride, 0, keys, size, 0, count, end - s, size,
+                 w->left);
         for (int64_t r = active.first; r < active.last; r++) {
             float *scores = w->scores + (r - active.first) * stride;
             const quern_range seen = within(seen_by(x, b, r), s, end);
@@ -163,15 +162,16 @@ static void attend_block(const attention *x, const quern_record *record, int64_t
                 scaled_copy(sums, correction, sums, size);
             }
         }
-        quern_gemm(w->sums + skipped * size, size, QUERN_ROWS, w->scores, stride, values,
-                   quern_min(stride, x->keys - s), NULL, 1, count, size, end - s);
+        const int64_t packed = quern_min(stride, seen_by(x, b, rows_of(x) - 1).last - s);
+        multiply(w->sums + skipped * size, size, w->scores, stride, 0, values, packed, 1, count, size, end - s,
+                 w->left);
     }
     for (int64_t r = rows.first; r < rows.last; r++) {
         finish_row(x, record, w->sums + (r - rows.first) * size, states[r - rows.first], b, g, r);
     }
 }
 
-QUERN_KERNEL_DEFINE(attention_f32) {
+static int32_t attend(const quern_record *record, int32_t part, int32_t parts) {
     const attention x = attention_of(record, record->pointers[5]);
     const int64_t rows = rows_of(&x), heads = x.batch * x.groups;
     forward_work w = forward_work_of(&x, quern_work(record, part));
@@ -311,23 +311,26 @@ typedef struct backward_work {
     float *dscores;
     float *kept;
     float *random;
+    /* Of products. */
+    float *left;
 } backward_work;
 
 static backward_work backward_work_of(const attention *x, float *work) {
-    backward_work w = {.block = block_of(x, 5, 2)};
+    backward_work w = {.block = block_of(x, 5 + PRODUCTS_IN_BF16, 2 + PRODUCTS_IN_BF16)};
     const int64_t rows = w.block.rows, keys = w.block.keys;
-    w.k_transposed = take(&work, quern_packed_b(x->size, keys));
-    w.v_transposed = take(&work, quern_packed_b(x->size, keys));
-    w.k = take(&work, quern_packed_b(keys, x->size));
+    w.k_transposed = take(&work, packed_right(x->size, keys));
+    w.v_transposed = take(&work, packed_right(x->size, keys));
+    w.k = take(&work, packed_right(keys, x->size));
     w.q_copy = take(&work, rows * x->size);
     w.dout_copy = take(&work, rows * x->size);
-    w.q = take(&work, quern_packed_b(rows, x->size));
-    w.dout = take(&work, quern_packed_b(rows, x->size));
+    w.q = take(&work, packed_right(rows, x->size));
+    w.dout = take(&work, packed_right(rows, x->size));
     w.dq = take(&work, rows * x->size);
     w.weights = take(&work, rows * keys);
     w.dscores = take(&work, rows * keys);
     w.kept = take(&work, keys);
     w.random = take(&work, keys);
+    w.left = take(&work, quern_max(left_work(rows, quern_max(x->size, keys)), left_work(keys, rows)));
     return w;
 }
 
@@ -345,10 +348,8 @@ static void attend_block_backward(const attention *x, const quern_record *record
     const int64_t keys = seen_end - s;
     const row_block q = gather(x, w->q_copy, record->pointers[4], x->q_stride, b, g, rows);
     const row_block dout = gather(x, w->dout_copy, record->pointers[3], x->out_stride, b, g, rows);
-    quern_gemm(w->weights, stride, QUERN_ROWS, q.first, q.stride, w->k_transposed, size, NULL, 0, count,
-               keys, size);
-    quern_gemm(w->dscores, stride, QUERN_ROWS, dout.first, dout.stride, w->v_transposed, size, NULL, 0,
-               count, keys, size);
+    multiply(w->weights, stride, q.first, q.stride, 0, w->k_transposed, size, 0, count, keys, size, w->left);
+    multiply(w->dscores, stride, dout.first, dout.stride, 0, w->v_transposed, size, 0, count, keys, size, w->left);
     for (int64_t i = 0; i < count; i++) {
         const int64_t r = rows.first + i;
         float *weights = w->weights + i * stride;
@@ -364,18 +365,16 @@ static void attend_block_backward(const attention *x, const quern_record *record
         weigh_again(x, weights + (seen.first - s), dscores + (seen.first - s), w->kept, w->random, norm,
                     along, b, g, r, seen);
     }
-    quern_pack_b(w->dout, dout.first, dout.stride, 0, count, size);
-    quern_gemm(dv, x->v_stride, QUERN_COLUMNS, w->weights, stride, w->dout, count, NULL, 1, keys, size,
-               count);
-    quern_pack_b(w->q, q.first, q.stride, 0, count, size);
-    quern_gemm(dk, x->k_stride, QUERN_COLUMNS, w->dscores, stride, w->q, count, NULL, 1, keys, size,
-               count);
+    pack_right(w->dout, dout.first, 0, dout.stride, 0, count, size);
+    multiply(dv, x->v_stride, w->weights, stride, 1, w->dout, count, 1, keys, size, count, w->left);
+    pack_right(w->q, q.first, 0, q.stride, 0, count, size);
+    multiply(dk, x->k_stride, w->dscores, stride, 1, w->q, count, 1, keys, size, count, w->left);
     if (x->shared == 1) {
-        quern_gemm(dq + row_offset(x, b, g, rows.first, x->q_stride), x->q_stride, QUERN_ROWS, w->dscores,
-                   stride, w->k, end - s, NULL, 1, count, size, keys);
+        multiply(dq + row_offset(x, b, g, rows.first, x->q_stride), x->q_stride, w->dscores, stride, 0, w->k,
+                 end - s, 1, count, size, keys, w->left);
         return;
     }
-    quern_gemm(w->dq, size, QUERN_ROWS, w->dscores, stride, w->k, end - s, NULL, 0, count, size, keys);
+    multiply(w->dq, size, w->dscores, stride, 0, w->k, end - s, 0, count, size, keys, w->left);
     for (int64_t i = 0; i < count; i++) {
         add_to(dq + row_offset(x, b, g, rows.first + i, x->q_stride), w->dq + i * size, size);
     }
@@ -389,10 +388,9 @@ static void attend_head_backward(const attention *x, const quern_record *record,
     for (int64_t s = 0; s < x->keys; s += w->block.keys) {
         const int64_t end = quern_min(s + w->block.keys, x->keys);
         const float *keys = k + key_offset(x, b, g, s, x->k_stride);
-        quern_pack_b(w->k_transposed, keys, x->k_stride, 1, x->size, end - s);
-        quern_pack_b(w->k, keys, x->k_stride, 0, end - s, x->size);
-        quern_pack_b(w->v_transposed, v + key_offset(x, b, g, s, x->v_stride), x->v_stride, 1, x->size,
-                     end - s);
+        pack_right(w->k_transposed, keys, 0, x->k_stride, 1, x->size, end - s);
+        pack_right(w->k, keys, 0, x->k_stride, 0, end - s, x->size);
+        pack_right(w->v_transposed, v + key_offset(x, b, g, s, x->v_stride), 0, x->v_stride, 1, x->size, end - s);
         for (int64_t r = 0; r < rows; r += w->block.rows) {
             const quern_range block = {r, quern_min(r + w->block.rows, rows)};
             const quern_range active = seeing(x, b, block, s, end);
@@ -403,7 +401,7 @@ static void attend_head_backward(const attention *x, const quern_record *record,
     }
 }
 
-QUERN_KERNEL_DEFINE(attention_backward_f32) {
+static int32_t attend_backward(const quern_record *record, int32_t part, int32_t parts) {
     const attention x = attention_of(record, NULL);
     float *dq = record->pointers[0];
     float *dk = record->pointers[1];
@@ -430,4 +428,24 @@ QUERN_KERNEL_DEFINE(attention_backward_f32) {
         }
     }
     return QUERN_OK;
+}
+
+#if !PRODUCTS_IN_BF16
+QUERN_KERNEL_DEFINE(attention_f32) { return attend(record, part, parts); }
+
+QUERN_KERNEL_DEFINE(attention_backward_f32) { return attend_backward(record, part, parts); }
+#endif
+
+QUERN_KERNEL_DEFINE(attention_bf16) {
+    products_begin();
+    const int32_t status = attend(record, part, parts);
+    products_end();
+    return status;
+}
+
+QUERN_KERNEL_DEFINE(attention_backward_bf16) {
+    products_begin();
+    const int32_t status = attend_backward(record, part, parts);
+    products_end();
+    return status;
 }

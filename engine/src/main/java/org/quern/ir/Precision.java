@@ -19,7 +19,16 @@ public enum Precision {
 
   /** The kernel that does the same in this precision. */
   public Kernel kernel(Kernel kernel) {
-    return this == BF16 && kernel == Kernel.MATMUL_F32 ? Kernel.MATMUL_BF16 : kernel;
+    return switch (this) {
+      case F32 -> kernel;
+      case BF16 ->
+          switch (kernel) {
+            case MATMUL_F32 -> Kernel.MATMUL_BF16;
+            case ATTENTION_F32 -> Kernel.ATTENTION_BF16;
+            case ATTENTION_BACKWARD_F32 -> Kernel.ATTENTION_BACKWARD_BF16;
+            default -> kernel;
+          };
+    };
   }
 
   /** In what form a program that writes with a model reads its matrices. */

@@ -36,7 +36,7 @@ public record Roofline(
 
   private double arithmetic(Kernel kernel) {
     return switch (kernel) {
-      case MATMUL_F32, MATMUL_BF16 -> products;
+      case MATMUL_F32, MATMUL_BF16, ATTENTION_BF16, ATTENTION_BACKWARD_BF16 -> products;
       case MATMUL_INT8 -> int8;
       default -> flops;
     };

@@ -46,7 +46,7 @@ class ReferenceSelfTest {
         missing.remove(node.op().kernel());
       }
     }
-    // What products become in another precision: native/test/matmul.c has those.
+    // What products and attention become in another precision: native/test has those.
     for (Kernel kernel : Kernel.values()) {
       if (Precision.BF16.kernel(kernel) != kernel) {
         missing.remove(Precision.BF16.kernel(kernel));

@@ -502,7 +502,7 @@ public final class quern_h {
 
   /** {@code QUERN_ABI_VERSION}. */
   public static int QUERN_ABI_VERSION() {
-    return 11;
+    return 12;
   }
 
   /** A label that counts for nothing. */

@@ -20,7 +20,7 @@ import org.quern.memory.SlabAllocator;
  * takes no memory but the library's own.
  */
 public final class NativeKernels {
-  private static final int ABI_VERSION = 11;
+  private static final int ABI_VERSION = 12;
 
   private final Optional<quern_h> library;
   private final String explanation;

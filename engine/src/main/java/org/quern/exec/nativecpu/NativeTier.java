@@ -19,9 +19,9 @@ public enum NativeTier {
   AVX512,
   /** Dot products of bytes, for INT8; all else as {@link #AVX512}. */
   AVX512_VNNI,
-  /** Dot products of pairs of BF16; all else as {@link #AVX512_VNNI}. */
+  /** Dot products of pairs of BF16, attention's too; all else as {@link #AVX512_VNNI}. */
   AVX512_BF16,
-  /** Tiles for products of BF16 and INT8; all else as {@link #AVX512}. */
+  /** Tiles for products of BF16, attention's too, and INT8; all else as {@link #AVX512}. */
   AMX;
 
   /**

@@ -233,7 +233,8 @@ public final class VectorWalker implements Walker {
       case SGD_F32 -> new SgdKernel();
       case MATMUL_INT8 -> new MatmulInt8Kernel();
       // These kernels compute in F32 alone, and no engine asks them for more.
-      case MATMUL_BF16 -> (record, part, parts) -> Status.BAD_PROGRAM;
+      case MATMUL_BF16, ATTENTION_BF16, ATTENTION_BACKWARD_BF16 ->
+          (record, part, parts) -> Status.BAD_PROGRAM;
     };
   }
 }
