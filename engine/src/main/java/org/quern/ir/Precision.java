@@ -11,9 +11,10 @@ public enum Precision {
   /** Operands as they are. */
   F32,
   /**
-   * Operands rounded to the nearest BF16 (8 bits of mantissa), summed up as F32. A training keeps
-   * activations for its backward pass in BF16 too ({@link Graph#keepRounded}), and a generation the
-   * keys and values of past tokens.
+   * Operands of products rounded to the nearest BF16 (8 bits of mantissa), summed up as F32; those
+   * of attention only where the processor multiplies BF16 itself. A training keeps activations for
+   * its backward pass in BF16 too ({@link Graph#keepRounded}), and a generation the keys and values
+   * of past tokens.
    */
   BF16;
 
