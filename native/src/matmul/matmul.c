@@ -12,7 +12,8 @@
 
 /*
  * A panel of b (BLOCK_DEPTH by QUERN_TILE_COLUMNS) stays in the first-level cache, the block of a in
- * the second-level one, the block of b in the third-level one.
+ * the second-level one, the block of b in the third-level one. Deeper blocks pass over out less often; a panel
+ * of 16 lanes' columns has no room for them.
  */
 #define BLOCK_DEPTH (QUERN_LANES == 8 ? 384 : 256)
 #define BLOCK_ROWS (QUERN_TILE_ROWS * (168 / QUERN_TILE_ROWS))
