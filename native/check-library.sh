@@ -52,7 +52,7 @@ holds() {
 }
 
 if [ "$(uname -m)" = x86_64 ] && command -v "${OBJDUMP:-objdump}" >/dev/null 2>&1; then
-  found=$(holds '%zmm|%k[1-7]\b' "$objects/base"; holds '%zmm|%k[1-7]\b' "$objects/scalar"; holds '%zmm|%k[1-7]\b' "$objects/avx2"; holds '%zmm|%k[1-7]\b' "$objects/avx2_vnni")
+  found=$(for folder in base scalar avx2 avx2_vnni; do holds '%zmm|%k[1-7]\b' "$objects/$folder"; done)
   if [ -n "$found" ]; then
     echo "AVX-512 instructions outside of the tiers of AVX-512:" $found >&2
     exit 1

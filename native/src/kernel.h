@@ -20,6 +20,15 @@
 /* quern_<name>__<isa>: for whatever has to differ from tier to tier and is not static. */
 #define QUERN_NAME(name) QUERN_JOIN(quern_##name, __, QUERN_ISA)
 
+/* Tiers that multiply BF16 have a few kernels of their own; what else these call is avx512's. */
+#if defined(QUERN_ISA_avx512_bf16) || defined(QUERN_ISA_amx)
+#define QUERN_MULTIPLIES_BF16 1
+#define QUERN_BASE_NAME(name) QUERN_JOIN(quern_##name, __, avx512)
+#else
+#define QUERN_MULTIPLIES_BF16 0
+#define QUERN_BASE_NAME(name) QUERN_NAME(name)
+#endif
+
 /* Opens the definition of a kernel: the prototype, which -Wmissing-prototypes wants, then itself. */
 #define QUERN_KERNEL_DEFINE(name)                                                      \
     int32_t QUERN_NAME(name)(const quern_record *record, int32_t part, int32_t parts); \

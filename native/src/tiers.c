@@ -37,56 +37,32 @@ static quern_function *const avx512_functions[QUERN_KERNELS] = {
 };
 #endif
 
+/* What tiers have of their own; all else is avx2's or avx512's. */
+#define AVX2_VNNI(OWN) OWN(matmul_int8, avx2_vnni)
+#define AVX512_VNNI(OWN) OWN(matmul_int8, avx512_vnni)
+#define AVX512_BF16(OWN)             \
+    OWN(matmul_bf16, avx512_bf16)    \
+    OWN(matmul_int8, avx512_vnni)    \
+    OWN(attention_bf16, avx512_bf16) \
+    OWN(attention_backward_bf16, avx512_bf16)
+#define AMX(OWN)             \
+    OWN(matmul_bf16, amx)    \
+    OWN(matmul_int8, amx)    \
+    OWN(attention_bf16, amx) \
+    OWN(attention_backward_bf16, amx)
+
+#define PROTOTYPE(kernel, tier) quern_function quern_##kernel##__##tier;
 #ifdef QUERN_HAVE_avx2_vnni
-quern_function quern_matmul_int8__avx2_vnni;
+AVX2_VNNI(PROTOTYPE)
 #endif
 #ifdef QUERN_HAVE_avx512_vnni
-quern_function quern_matmul_int8__avx512_vnni;
+AVX512_VNNI(PROTOTYPE)
 #endif
 #ifdef QUERN_HAVE_avx512_bf16
-quern_function quern_matmul_bf16__avx512_bf16;
-quern_function quern_attention_bf16__avx512_bf16;
-quern_function quern_attention_backward_bf16__avx512_bf16;
+AVX512_BF16(PROTOTYPE)
 #endif
 #ifdef QUERN_HAVE_amx
-quern_function quern_matmul_bf16__amx;
-quern_function quern_matmul_int8__amx;
-quern_function quern_attention_bf16__amx;
-quern_function quern_attention_backward_bf16__amx;
-#endif
-
-/* Dot products and tiles serve products of BF16 and INT8, and those of attention; for the rest it is avx512. */
-#ifdef QUERN_HAVE_avx512_bf16
-static quern_function *avx512_bf16_function(int32_t kernel) {
-    switch (kernel) {
-    case QUERN_KERNEL_matmul_bf16:
-        return quern_matmul_bf16__avx512_bf16;
-    case QUERN_KERNEL_matmul_int8:
-        return quern_matmul_int8__avx512_vnni;
-    case QUERN_KERNEL_attention_bf16:
-        return quern_attention_bf16__avx512_bf16;
-    case QUERN_KERNEL_attention_backward_bf16:
-        return quern_attention_backward_bf16__avx512_bf16;
-    default:
-        return avx512_functions[kernel];
-    }
-}
-#endif
-#ifdef QUERN_HAVE_amx
-static quern_function *amx_function(int32_t kernel) {
-    switch (kernel) {
-    case QUERN_KERNEL_matmul_bf16:
-        return quern_matmul_bf16__amx;
-    case QUERN_KERNEL_matmul_int8:
-        return quern_matmul_int8__amx;
-    case QUERN_KERNEL_attention_bf16:
-        return quern_attention_bf16__amx;
-    case QUERN_KERNEL_attention_backward_bf16:
-        return quern_attention_backward_bf16__amx;
-    default:
-        return avx512_functions[kernel];
-    }
-}
+AMX(PROTOTYPE)
 #endif
 
 static const char *const kernel_names[QUERN_KERNELS] = {
@@ -109,10 +85,12 @@ quern_function *quern_function_of(int32_t tier, int32_t kernel) {
     case QUERN_AVX2:
         return avx2_functions[kernel];
 #endif
-    /* Dot products of bytes serve those of INT8 alone. */
+#define CHOICE(own, tier) \
+    if (kernel == QUERN_KERNEL_##own) return quern_##own##__##tier;
 #ifdef QUERN_HAVE_avx2_vnni
     case QUERN_AVX2_VNNI:
-        return kernel == QUERN_KERNEL_matmul_int8 ? quern_matmul_int8__avx2_vnni : avx2_functions[kernel];
+        AVX2_VNNI(CHOICE)
+        return avx2_functions[kernel];
 #endif
 #ifdef QUERN_HAVE_avx512
     case QUERN_AVX512:
@@ -120,15 +98,18 @@ quern_function *quern_function_of(int32_t tier, int32_t kernel) {
 #endif
 #ifdef QUERN_HAVE_avx512_vnni
     case QUERN_AVX512_VNNI:
-        return kernel == QUERN_KERNEL_matmul_int8 ? quern_matmul_int8__avx512_vnni : avx512_functions[kernel];
+        AVX512_VNNI(CHOICE)
+        return avx512_functions[kernel];
 #endif
 #ifdef QUERN_HAVE_avx512_bf16
     case QUERN_AVX512_BF16:
-        return avx512_bf16_function(kernel);
+        AVX512_BF16(CHOICE)
+        return avx512_functions[kernel];
 #endif
 #ifdef QUERN_HAVE_amx
     case QUERN_AMX:
-        return amx_function(kernel);
+        AMX(CHOICE)
+        return avx512_functions[kernel];
 #endif
     default:
         return NULL;

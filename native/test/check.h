@@ -141,45 +141,32 @@ CHECK_UNUSED static void check_free(int keep) {
 
 /* Whether the tier is compiled and runs here. */
 CHECK_UNUSED static int check_has_tier(int tier) {
+    if (!quern_function_of(tier, 0)) return 0;
+#ifdef QUERN_EMULATE_AVX512
+    /* Made of AVX2's instructions. */
+    if (tier > QUERN_AVX2) tier = QUERN_AVX2;
+#endif
     switch (tier) {
         case QUERN_SCALAR:
             return 1;
-#ifdef QUERN_HAVE_avx2
+#if defined(__x86_64__)
         case QUERN_AVX2:
             return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-#endif
-#if defined(QUERN_HAVE_avx512) && defined(QUERN_EMULATE_AVX512)
-        case QUERN_AVX512:
-            return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-#elif defined(QUERN_HAVE_avx512)
         case QUERN_AVX512:
             return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                    __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
-#endif
-#ifdef QUERN_HAVE_avx2_vnni
-        /* Few compilers' builtins know it; the self-test uses it. */
-        case QUERN_AVX2_VNNI:
-            return check_has_tier(QUERN_AVX2) && quern_tier_usable(tier);
-#endif
-#if defined(QUERN_HAVE_avx512_vnni) && defined(QUERN_EMULATE_AVX512)
-        case QUERN_AVX512_VNNI:
-            return check_has_tier(QUERN_AVX512);
-#elif defined(QUERN_HAVE_avx512_vnni)
+        /* Not every compiler that builds the lower tiers has builtins for what follows. */
+#ifdef QUERN_HAVE_avx512_vnni
         case QUERN_AVX512_VNNI:
             return check_has_tier(QUERN_AVX512) && __builtin_cpu_supports("avx512vnni");
 #endif
-#if defined(QUERN_HAVE_avx512_bf16) && defined(QUERN_EMULATE_AVX512)
-        case QUERN_AVX512_BF16:
-            return check_has_tier(QUERN_AVX512);
-#elif defined(QUERN_HAVE_avx512_bf16)
+#ifdef QUERN_HAVE_avx512_bf16
         case QUERN_AVX512_BF16:
             return check_has_tier(QUERN_AVX512_VNNI) && __builtin_cpu_supports("avx512bf16");
 #endif
-#if defined(QUERN_HAVE_amx) && defined(QUERN_EMULATE_AVX512)
-        case QUERN_AMX:
-            return check_has_tier(QUERN_AVX512);
-#elif defined(QUERN_HAVE_amx)
-        /* No builtin knows tiles, nor whether the system permits them; the self-test uses them. */
+        /* No builtin knows these, nor whether the system permits tiles; the self-test uses them. */
+        case QUERN_AVX2_VNNI:
+            return check_has_tier(QUERN_AVX2) && quern_tier_usable(tier);
         case QUERN_AMX:
             return check_has_tier(QUERN_AVX512_BF16) && quern_tier_usable(tier);
 #endif

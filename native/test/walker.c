@@ -516,22 +516,15 @@ static void refusals(void) {
     CHECK(quern_run(&it->program, 0, 0, 3) == QUERN_BAD_INDEX, "a failed program does not go on");
 }
 
-/* Under a sanitizer each takes twenty times as long. */
-#if defined(__SANITIZE_ADDRESS__)
-enum { RUNS = 100 };
-#else
-enum { RUNS = 1000 };
-#endif
-
 int main(void) {
     for (int32_t tier = 0; tier < QUERN_TIERS; tier++) {
         if (!check_has_tier(tier)) continue;
-        same_bits(tier, tier == quern_cpu_tier() ? RUNS : 50);
+        same_bits(tier, tier == quern_cpu_tier() ? 1000 : 50);
         samples(tier);
         failure_of_one(tier);
         updates(tier);
         fused(tier);
-        shared_columns(tier, tier == quern_cpu_tier() ? RUNS : 50);
+        shared_columns(tier, tier == quern_cpu_tier() ? 1000 : 50);
     }
     cancellation_at_any_time(quern_cpu_tier());
     refusals();

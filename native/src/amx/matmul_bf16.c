@@ -4,7 +4,6 @@
  * first-level cache, and the packed blocks of a and b in the second-level one. Of two tiles of a and
  * two of b, each is used twice: a product for every load.
  */
-#include "amx/tiles.h"
 #include "kernels/fused.h"
 #include "matmul/gemm_bf16.h"
 #include "matmul/region.h"
@@ -121,10 +120,6 @@ static void put(float *out, int64_t out_stride, const float *sums, const float *
         }
     }
 }
-
-void quern_products_begin(void) { quern_tiles_begin(); }
-
-void quern_products_end(void) { quern_tiles_end(); }
 
 void quern_gemm_bf16(float *out, int64_t out_stride, const uint16_t *a, const uint16_t *b, int64_t b_steps,
                      const float *bias, int add, int64_t rows, int64_t columns, int64_t depth, float *sums) {

@@ -103,10 +103,6 @@ typedef struct tile_entry {
 QUERN_FOR_TILE_ROWS(TILE)
 static const tile_entry tiles[] = {QUERN_FOR_TILE_ROWS(TILE_ENTRY)};
 
-void quern_products_begin(void) {}
-
-void quern_products_end(void) {}
-
 void quern_gemm_bf16(float *c, int64_t c_stride, const uint16_t *a, const uint16_t *b, int64_t b_steps,
                      const float *bias, int add, int64_t rows, int64_t columns, int64_t depth, float *sums) {
     const int64_t steps = quern_pair_steps(depth);

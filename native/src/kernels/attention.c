@@ -99,7 +99,7 @@ typedef struct forward_work {
 } forward_work;
 
 static forward_work forward_work_of(const attention *x, float *work) {
-    forward_work w = {.block = block_of(x, 2 + PRODUCTS_IN_BF16, 1 + PRODUCTS_IN_BF16), .head = -1};
+    forward_work w = {.block = block_of(x, 2 + QUERN_MULTIPLIES_BF16, 1 + QUERN_MULTIPLIES_BF16), .head = -1};
     if (w.block.rows == 0) return w;
     const float *end = work + WORK_FLOATS;
     w.q = take(&work, w.block.rows * x->size);
@@ -113,15 +113,18 @@ static forward_work forward_work_of(const attention *x, float *work) {
     return w;
 }
 
+/* Keys of the block from s on that are packed: what stands behind the last that any row sees may be no number. */
+static int64_t packed_keys(const attention *x, const forward_work *w, int64_t b, int64_t s) {
+    return quern_min(w->block.keys, seen_by(x, b, rows_of(x) - 1).last - s);
+}
+
 /* Block j of keys, transposed, and behind it of values; packed if it is not ready. */
 static const float *packed_block(const attention *x, const quern_record *record, forward_work *w,
                                  int64_t b, int64_t g, int64_t j) {
     const int64_t head = b * x->groups + g;
     float *slot = w->packed + j % w->slots * w->slot_size;
     if (head == w->head && j >= w->ready.first && j < w->ready.last) return slot;
-    const int64_t s = j * w->block.keys, seen = seen_by(x, b, rows_of(x) - 1).last;
-    /* What stands behind the last key that any row sees may be no number. */
-    const int64_t n = quern_min(w->block.keys, seen - s);
+    const int64_t s = j * w->block.keys, n = packed_keys(x, w, b, s);
     const void *k = operand_at(record->pointers[3], key_offset(x, b, g, s, x->k_stride), x->stored);
     const void *v = operand_at(record->pointers[4], key_offset(x, b, g, s, x->v_stride), x->stored);
     pack_right(slot, k, x->stored, x->k_stride, 1, x->size, n);
@@ -162,9 +165,8 @@ static void attend_block(const attention *x, const quern_record *record, int64_t
                 scaled_copy(sums, correction, sums, size);
             }
         }
-        const int64_t packed = quern_min(stride, seen_by(x, b, rows_of(x) - 1).last - s);
-        multiply(w->sums + skipped * size, size, w->scores, stride, 0, values, packed, 1, count, size, end - s,
-                 w->left);
+        multiply(w->sums + skipped * size, size, w->scores, stride, 0, values, packed_keys(x, w, b, s), 1, count,
+                 size, end - s, w->left);
     }
     for (int64_t r = rows.first; r < rows.last; r++) {
         finish_row(x, record, w->sums + (r - rows.first) * size, states[r - rows.first], b, g, r);
@@ -316,7 +318,7 @@ typedef struct backward_work {
 } backward_work;
 
 static backward_work backward_work_of(const attention *x, float *work) {
-    backward_work w = {.block = block_of(x, 5 + PRODUCTS_IN_BF16, 2 + PRODUCTS_IN_BF16)};
+    backward_work w = {.block = block_of(x, 5 + QUERN_MULTIPLIES_BF16, 2 + QUERN_MULTIPLIES_BF16)};
     const int64_t rows = w.block.rows, keys = w.block.keys;
     w.k_transposed = take(&work, packed_right(x->size, keys));
     w.v_transposed = take(&work, packed_right(x->size, keys));
@@ -430,22 +432,30 @@ static int32_t attend_backward(const quern_record *record, int32_t part, int32_t
     return QUERN_OK;
 }
 
-#if !PRODUCTS_IN_BF16
-QUERN_KERNEL_DEFINE(attention_f32) { return attend(record, part, parts); }
-
-QUERN_KERNEL_DEFINE(attention_backward_f32) { return attend_backward(record, part, parts); }
-#endif
+#if QUERN_MULTIPLIES_BF16
 
 QUERN_KERNEL_DEFINE(attention_bf16) {
-    products_begin();
+    quern_products_begin();
     const int32_t status = attend(record, part, parts);
-    products_end();
+    quern_products_end();
     return status;
 }
 
 QUERN_KERNEL_DEFINE(attention_backward_bf16) {
-    products_begin();
+    quern_products_begin();
     const int32_t status = attend_backward(record, part, parts);
-    products_end();
+    quern_products_end();
     return status;
 }
+
+#else
+
+QUERN_KERNEL_DEFINE(attention_f32) { return attend(record, part, parts); }
+
+QUERN_KERNEL_DEFINE(attention_backward_f32) { return attend_backward(record, part, parts); }
+
+QUERN_KERNEL_DEFINE(attention_bf16) { return attend(record, part, parts); }
+
+QUERN_KERNEL_DEFINE(attention_backward_bf16) { return attend_backward(record, part, parts); }
+
+#endif

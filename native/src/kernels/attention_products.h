@@ -8,18 +8,13 @@
 #include "kernels/attention.h"
 #include "matmul/gemm.h"
 
-#if defined(QUERN_ISA_avx512_bf16) || defined(QUERN_ISA_amx)
+#if QUERN_MULTIPLIES_BF16
 
 #include "matmul/gemm_bf16.h"
-
-#define PRODUCTS_IN_BF16 1
 
 /* Rows that products are made for at a time. */
 #define PRODUCT_ROWS QUERN_PANEL_ROWS
 #define PRODUCT_COLUMNS QUERN_PANEL_COLUMNS
-
-QUERN_INLINE void products_begin(void) { quern_products_begin(); }
-QUERN_INLINE void products_end(void) { quern_products_end(); }
 
 /* Floats that a right side [depth, columns] takes when packed. */
 QUERN_INLINE int64_t packed_right(int64_t depth, int64_t columns) { return quern_packed_b_pairs(depth, columns) / 2; }
@@ -48,12 +43,8 @@ QUERN_INLINE void multiply(float *c, int64_t c_stride, const float *left, int64_
 
 #else
 
-#define PRODUCTS_IN_BF16 0
 #define PRODUCT_ROWS QUERN_TILE_ROWS
 #define PRODUCT_COLUMNS QUERN_TILE_COLUMNS
-
-QUERN_INLINE void products_begin(void) {}
-QUERN_INLINE void products_end(void) {}
 
 QUERN_INLINE int64_t packed_right(int64_t depth, int64_t columns) { return quern_packed_b(depth, columns); }
 

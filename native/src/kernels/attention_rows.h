@@ -7,12 +7,8 @@
 /* Most rows that are done at a time. */
 #define QUERN_ATTENTION_ROWS 8
 
-#if defined(QUERN_ISA_avx512_bf16) || defined(QUERN_ISA_amx)
-/* Reading keys is what bounds it. */
-#define quern_attend_rows quern_attend_rows__avx512
-#else
-#define quern_attend_rows QUERN_NAME(attend_rows)
-#endif
+/* Reading keys is what bounds it: no tier multiplies BF16 here. */
+#define quern_attend_rows QUERN_BASE_NAME(attend_rows)
 
 /*
  * attention_f32 for some rows of one sequence and key/value head, counted as in attention.h; head: b * G + g.

@@ -4,12 +4,7 @@
 
 #include "kernel.h"
 
-#if defined(QUERN_ISA_avx512_bf16) || defined(QUERN_ISA_amx)
-/* Such tiers have no elementwise kernels of their own. */
-#define quern_finish quern_finish__avx512
-#else
-#define quern_finish QUERN_NAME(finish)
-#endif
+#define quern_finish QUERN_BASE_NAME(finish)
 
 /*
  * Does all records fused with this one on [rows, columns] of its elements, of which the first has the

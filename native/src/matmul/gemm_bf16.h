@@ -10,10 +10,16 @@
 #include "matmul/gemm.h"
 #include "matmul/pairs.h"
 
+/* quern_products_begin and _end stand around all that a kernel calls of the below. */
 #if defined(QUERN_ISA_amx)
+#include "amx/tiles.h"
 #define QUERN_PANEL_ROWS 32
+QUERN_INLINE void quern_products_begin(void) { quern_tiles_begin(); }
+QUERN_INLINE void quern_products_end(void) { quern_tiles_end(); }
 #else
 #define QUERN_PANEL_ROWS QUERN_TILE_ROWS
+QUERN_INLINE void quern_products_begin(void) {}
+QUERN_INLINE void quern_products_end(void) {}
 #endif
 #define QUERN_PANEL_COLUMNS 32
 
@@ -23,8 +29,6 @@
 #define quern_pack_a_pairs QUERN_NAME(pack_a_pairs)
 #define quern_pack_b_pairs QUERN_NAME(pack_b_pairs)
 #define quern_gemm_bf16 QUERN_NAME(gemm_bf16)
-#define quern_products_begin QUERN_NAME(products_begin)
-#define quern_products_end QUERN_NAME(products_end)
 
 /* Steps of k. */
 QUERN_INLINE int64_t quern_pair_steps(int64_t depth) { return (depth + QUERN_PAIR_STEP - 1) / QUERN_PAIR_STEP; }
@@ -54,9 +58,5 @@ void quern_pack_b_pairs(uint16_t *packed, const quern_operand *b, int transposed
  */
 void quern_gemm_bf16(float *c, int64_t c_stride, const uint16_t *a, const uint16_t *b, int64_t b_steps,
                      const float *bias, int add, int64_t rows, int64_t columns, int64_t depth, float *sums);
-
-/* Around all that a kernel calls of the above. */
-void quern_products_begin(void);
-void quern_products_end(void);
 
 #endif
