@@ -2,6 +2,7 @@ package org.quern.app;
 
 import java.io.PrintWriter;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -89,6 +90,15 @@ final class BenchCompareCommand implements Callable<Integer> {
   private int rounds = 3;
 
   @Option(
+      names = "--limit",
+      paramLabel = "MINUTES",
+      defaultValue = "15",
+      description =
+          "How long a process of a peer or of ours may take; who takes longer is left out"
+              + " (default: ${DEFAULT-VALUE}).")
+  private int limit = 15;
+
+  @Option(
       names = "--peer",
       paramLabel = "NAME",
       description =
@@ -123,7 +133,8 @@ final class BenchCompareCommand implements Callable<Integer> {
     for (Contest contest : contests) {
       Contestants who = new Contestants(contest, built(), peers);
       ContestResult result =
-          new ContestRunner(contest, console).run(who.present(), who.absent(), rounds);
+          new ContestRunner(contest, Duration.ofMinutes(limit), console)
+              .run(who.present(), who.absent(), rounds);
       results.add(result);
       Map<String, Object> line = History.line();
       line.put("contests", List.of(result.toJson()));
@@ -153,6 +164,7 @@ final class BenchCompareCommand implements Callable<Integer> {
           "There is no precision " + type + " to compare in; choose f32 or bf16.");
     }
     BenchOptions.range("--rounds", rounds, 1, MOST);
+    BenchOptions.range("--limit", limit, 1, MOST);
     int workers =
         BenchOptions.range("--threads", threads, 1, MOST)
             .orElse(Runtime.getRuntime().availableProcessors());

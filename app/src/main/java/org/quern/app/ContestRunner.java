@@ -1,15 +1,17 @@
 package org.quern.app;
 
 import java.io.IOException;
-import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.TimeUnit;
 import tools.jackson.core.JacksonException;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
@@ -17,12 +19,17 @@ import tools.jackson.databind.json.JsonMapper;
 /** Runs a contest: a process at a time, one of each contestant in turn, round after round. */
 final class ContestRunner {
   private final Contest contest;
+  private final Duration limit;
   private final Console console;
   private final List<Contestant.LeftOut> leftOut = new ArrayList<>();
   private final Map<Contestant, List<JsonNode>> results = new LinkedHashMap<>();
 
-  ContestRunner(Contest contest, Console console) {
+  /**
+   * @param limit how long a process may take before it is ended
+   */
+  ContestRunner(Contest contest, Duration limit, Console console) {
     this.contest = contest;
+    this.limit = limit;
     this.console = console;
   }
 
@@ -52,15 +59,17 @@ final class ContestRunner {
   private void run(Contestant contestant, Contestant ours) {
     List<JsonNode> ourResults = results.getOrDefault(ours, List.of());
     JsonNode sizes = ourResults.isEmpty() ? new JsonMapper().nullNode() : ourResults.getFirst();
-    List<String> command;
+    Outcome outcome;
     try {
-      command = contestant.command().apply(sizes);
+      outcome = process(contestant.command().apply(sizes), contestant.environment());
     } catch (AppException cannot) {
+      if (contestant.equals(ours)) {
+        throw cannot;
+      }
       results.remove(contestant);
       leftOut.add(new Contestant.LeftOut(contestant.name(), reason(cannot)));
       return;
     }
-    Outcome outcome = process(command, contestant.environment());
     Optional<JsonNode> result = outcome.result();
     if (result.isPresent()) {
       results.getOrDefault(contestant, new ArrayList<>()).add(result.get());
@@ -102,16 +111,21 @@ final class ContestRunner {
     }
   }
 
-  private static Outcome process(List<String> command, Map<String, String> environment) {
+  private Outcome process(List<String> command, Map<String, String> environment) {
     try {
+      Path out = Files.createTempFile("quern-bench", ".json");
       Path errors = Files.createTempFile("quern-bench", ".txt");
       try {
-        ProcessBuilder builder = new ProcessBuilder(command).redirectError(errors.toFile());
+        ProcessBuilder builder =
+            new ProcessBuilder(command).redirectOutput(out.toFile()).redirectError(errors.toFile());
         builder.environment().putAll(environment);
         try (ChildProcess child = ChildProcess.start(builder)) {
-          return finish(child.process(), errors);
+          child.process().getOutputStream().close();
+          int code = finish(child.process());
+          return new Outcome(code, lines(out), lines(errors));
         }
       } finally {
+        Files.deleteIfExists(out);
         Files.deleteIfExists(errors);
       }
     } catch (IOException e) {
@@ -120,20 +134,27 @@ final class ContestRunner {
     }
   }
 
-  private static Outcome finish(Process process, Path errors) throws IOException {
-    try (InputStream out = process.getInputStream()) {
-      process.getOutputStream().close();
-      List<String> lines = lines(out.readAllBytes());
-      int code = process.waitFor();
-      return new Outcome(code, lines, lines(Files.readAllBytes(errors)));
+  private int finish(Process process) {
+    try {
+      if (!process.waitFor(limit.toMillis(), TimeUnit.MILLISECONDS)) {
+        process.descendants().forEach(ProcessHandle::destroyForcibly);
+        int ended = process.destroyForcibly().waitFor();
+        throw new AppException(
+            String.format(
+                Locale.ROOT,
+                "it took longer than %.3g minutes and was ended (exit code %d); --limit gives more.",
+                limit.toMillis() / 60e3,
+                ended));
+      }
+      return process.exitValue();
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
       throw new AppException("The comparison was interrupted.");
     }
   }
 
-  private static List<String> lines(byte[] text) {
-    return new String(text, StandardCharsets.UTF_8)
+  private static List<String> lines(Path file) throws IOException {
+    return new String(Files.readAllBytes(file), StandardCharsets.UTF_8)
         .lines()
         .map(String::strip)
         .filter(line -> !line.isEmpty())

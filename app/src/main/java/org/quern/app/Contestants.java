@@ -18,6 +18,11 @@ final class Contestants {
   private static final String PACKAGE = "org.quern.peers.";
   private static final String TRAINING_SCRIPT = "pytorch_gpt_step.py";
   private static final String GENERATION_SCRIPT = "transformers_generation.py";
+  private static final String BEST = "pytorch-best";
+
+  /** Our tiers of CPUs on which PyTorch computes BF16 slowly. */
+  private static final List<String> NO_FAST_BF16 = List.of("scalar", "avx2", "avx2_vnni");
+
   private static final List<String> F32_ONLY = List.of("libtorch", "mkl", "onnxruntime");
 
   /** As its own script has it. */
@@ -73,7 +78,7 @@ final class Contestants {
         "libtorch",
         "pytorch",
         "pytorch-compiled",
-        "pytorch-best",
+        BEST,
         "mkl",
         "onednn",
         "llama.cpp",
@@ -262,8 +267,24 @@ final class Contestants {
         List.of(
             new Script("pytorch", TRAINING_SCRIPT, "f32", false),
             new Script("pytorch-compiled", TRAINING_SCRIPT, "f32", true),
-            new Script("pytorch-best", TRAINING_SCRIPT, "bf16", true)),
+            new Script(BEST, TRAINING_SCRIPT, "bf16", true)),
         this::gpt2Sizes);
+  }
+
+  /**
+   * Without instructions for it PyTorch's BF16 is no setting to be measured in, unless it was asked
+   * for.
+   */
+  static void refuseSlowBf16(JsonNode ours, List<String> wanted) {
+    String tier = ours.path("tier").asString("");
+    if (!wanted.contains(BEST) && NO_FAST_BF16.contains(tier)) {
+      throw new AppException(
+          "PyTorch's bf16 takes many times as long as its f32 without AVX-512 or AMX, and we run on "
+              + tier
+              + " here; --peer "
+              + BEST
+              + " measures it all the same");
+    }
   }
 
   /** A peer in Python: a script of {@code bench/peers}, and how it computes. */
@@ -288,6 +309,9 @@ final class Contestants {
             new Contestant(
                 script.name(),
                 sizes -> {
+                  if (script.name().equals(BEST)) {
+                    refuseSlowBf16(sizes, wanted);
+                  }
                   List<String> command = new ArrayList<>(List.of("python3", file.toString()));
                   command.addAll(arguments.apply(sizes));
                   // The last of two counts: ours may be another.

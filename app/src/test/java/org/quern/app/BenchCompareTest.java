@@ -11,6 +11,7 @@ import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -52,7 +53,7 @@ final class BenchCompareTest {
   @Test
   void processesTakeTurns() throws IOException {
     ContestResult result =
-        new ContestRunner(CONTEST, console())
+        new ContestRunner(CONTEST, Duration.ofMinutes(5), console())
             .run(
                 List.of(
                     contestant("quern", "{\"ms_per_step\": 2}", 0),
@@ -71,7 +72,7 @@ final class BenchCompareTest {
   @Test
   void whoFailsIsLeftOutWithTheReason() throws IOException {
     ContestResult result =
-        new ContestRunner(CONTEST, console())
+        new ContestRunner(CONTEST, Duration.ofMinutes(5), console())
             .run(
                 List.of(
                     contestant("quern", "{\"ms_per_step\": 2}", 0),
@@ -96,9 +97,24 @@ final class BenchCompareTest {
   }
 
   @Test
+  void whoTakesTooLongIsEndedAndLeftOut() {
+    ContestResult result =
+        new ContestRunner(CONTEST, Duration.ofSeconds(6), console())
+            .run(
+                List.of(
+                    new Contestant(
+                        "quern", sizes -> List.of("echo", "{\"ms_per_step\": 2}"), Map.of()),
+                    new Contestant("slow", sizes -> List.of("sleep", "600"), Map.of())),
+                List.of(),
+                1);
+    assertThat(result.rows()).extracting(ContestResult.Row::name).containsExactly("quern");
+    assertThat(result.leftOut().getFirst().reason()).contains("0.100 minutes", "--limit");
+  }
+
+  @Test
   void withoutUsThereIsNoContest() {
     Contestant failing = contestant("quern", "nothing", 1);
-    ContestRunner runner = new ContestRunner(CONTEST, console());
+    ContestRunner runner = new ContestRunner(CONTEST, Duration.ofMinutes(5), console());
     assertThatThrownBy(() -> runner.run(List.of(failing), List.of(), 1))
         .isInstanceOf(AppException.class)
         .hasMessageContaining("The last words of quern");
@@ -310,6 +326,16 @@ final class BenchCompareTest {
           .startsWith("python3")
           .containsSubsequence("--prompt", "7", "--precision", "bf16", "--compile", "1");
     }
+  }
+
+  @Test
+  void slowBf16IsMeasuredOnlyWhereItIsAskedFor() {
+    JsonNode avx2 = new JsonMapper().readTree("{\"tier\": \"avx2\"}");
+    assertThatThrownBy(() -> Contestants.refuseSlowBf16(avx2, List.of()))
+        .isInstanceOf(AppException.class)
+        .hasMessageContaining("avx2 here; --peer pytorch-best");
+    Contestants.refuseSlowBf16(avx2, List.of("pytorch-best"));
+    Contestants.refuseSlowBf16(new JsonMapper().readTree("{\"tier\": \"amx\"}"), List.of());
   }
 
   @Test
