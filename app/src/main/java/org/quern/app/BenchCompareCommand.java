@@ -50,7 +50,7 @@ final class BenchCompareCommand implements Callable<Integer> {
       description =
           "train, matmul or generate (default: products and training of gpt2-124m, training of"
               + " gpt-char, and writing with llama-135m); or all: these in f32 and bf16, training"
-              + " of 4 x 256 and 1 x 1024 too, and writing with llama-1.1b, which takes hours.")
+              + " of 4 x 256 and 1 x 1024 too, and writing with llama-1.1b, most of an hour a round.")
   private @Nullable String work;
 
   @Option(
@@ -145,7 +145,7 @@ final class BenchCompareCommand implements Callable<Integer> {
         result.print(print);
       }
       print.flush();
-      // After each, since all may take hours.
+      // After each, since all of them take hours.
       history.append(text);
       new ContestChart(results).write(picture);
     }

@@ -45,7 +45,7 @@ record Contest(Work work, String model, int batch, int context, String precision
         new Contest(Work.GENERATE, "llama-135m", 1, 576, precision, threads));
   }
 
-  /** All that a CPU's engine is judged by; hours. */
+  /** All that a CPU's engine is judged by; most of an hour a round. */
   static List<Contest> all(int threads) {
     List<Contest> contests = new ArrayList<>();
     for (String precision : List.of("f32", "bf16")) {
