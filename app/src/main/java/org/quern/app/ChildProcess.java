@@ -23,6 +23,16 @@ final class ChildProcess implements AutoCloseable {
     return process;
   }
 
+  /**
+   * Ends it, whatever it is doing, and waits until it is gone.
+   *
+   * @return its exit code
+   */
+  int kill() throws InterruptedException {
+    process.descendants().forEach(ProcessHandle::destroyForcibly);
+    return process.destroyForcibly().waitFor();
+  }
+
   private void end() {
     process.descendants().forEach(ProcessHandle::destroy);
     process.destroy();

@@ -8,7 +8,6 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
@@ -59,17 +58,15 @@ final class ContestRunner {
   private void run(Contestant contestant, Contestant ours) {
     List<JsonNode> ourResults = results.getOrDefault(ours, List.of());
     JsonNode sizes = ourResults.isEmpty() ? new JsonMapper().nullNode() : ourResults.getFirst();
-    Outcome outcome;
+    List<String> command;
     try {
-      outcome = process(contestant.command().apply(sizes), contestant.environment());
+      command = contestant.command().apply(sizes);
     } catch (AppException cannot) {
-      if (contestant.equals(ours)) {
-        throw cannot;
-      }
       results.remove(contestant);
       leftOut.add(new Contestant.LeftOut(contestant.name(), reason(cannot)));
       return;
     }
+    Outcome outcome = process(command, contestant.environment());
     Optional<JsonNode> result = outcome.result();
     if (result.isPresent()) {
       results.getOrDefault(contestant, new ArrayList<>()).add(result.get());
@@ -120,9 +117,7 @@ final class ContestRunner {
             new ProcessBuilder(command).redirectOutput(out.toFile()).redirectError(errors.toFile());
         builder.environment().putAll(environment);
         try (ChildProcess child = ChildProcess.start(builder)) {
-          child.process().getOutputStream().close();
-          int code = finish(child.process());
-          return new Outcome(code, lines(out), lines(errors));
+          return finish(child, out, errors);
         }
       } finally {
         Files.deleteIfExists(out);
@@ -134,19 +129,14 @@ final class ContestRunner {
     }
   }
 
-  private int finish(Process process) {
+  private Outcome finish(ChildProcess child, Path out, Path errors) throws IOException {
     try {
-      if (!process.waitFor(limit.toMillis(), TimeUnit.MILLISECONDS)) {
-        process.descendants().forEach(ProcessHandle::destroyForcibly);
-        int ended = process.destroyForcibly().waitFor();
-        throw new AppException(
-            String.format(
-                Locale.ROOT,
-                "it took longer than %.3g minutes and was ended (exit code %d); --limit gives more.",
-                limit.toMillis() / 60e3,
-                ended));
+      child.process().getOutputStream().close();
+      if (child.process().waitFor(limit.toMillis(), TimeUnit.MILLISECONDS)) {
+        return new Outcome(child.process().exitValue(), lines(out), lines(errors));
       }
-      return process.exitValue();
+      String overdue = "it took longer than " + limit.toSeconds() + " s; --limit gives more";
+      return new Outcome(child.kill(), List.of(), List.of(overdue));
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
       throw new AppException("The comparison was interrupted.");

@@ -21,7 +21,7 @@ final class Contestants {
   private static final String BEST = "pytorch-best";
 
   /** Our tiers of CPUs on which PyTorch computes BF16 slowly. */
-  private static final List<String> NO_FAST_BF16 = List.of("scalar", "avx2", "avx2_vnni");
+  private static final List<String> NO_FAST_BF16 = List.of("avx2", "avx2_vnni");
 
   private static final List<String> F32_ONLY = List.of("libtorch", "mkl", "onnxruntime");
 
@@ -65,9 +65,18 @@ final class Contestants {
         python(
             "transformers",
             List.of(
-                new Script("transformers", GENERATION_SCRIPT, contest.precision(), false),
-                new Script("transformers-compiled", GENERATION_SCRIPT, contest.precision(), true)),
-            this::generation);
+                new Script(
+                    "transformers",
+                    GENERATION_SCRIPT,
+                    contest.precision(),
+                    false,
+                    this::generation),
+                new Script(
+                    "transformers-compiled",
+                    GENERATION_SCRIPT,
+                    contest.precision(),
+                    true,
+                    this::generation)));
       }
     }
   }
@@ -265,10 +274,9 @@ final class Contestants {
     python(
         "torch",
         List.of(
-            new Script("pytorch", TRAINING_SCRIPT, "f32", false),
-            new Script("pytorch-compiled", TRAINING_SCRIPT, "f32", true),
-            new Script(BEST, TRAINING_SCRIPT, "bf16", true)),
-        this::gpt2Sizes);
+            new Script("pytorch", TRAINING_SCRIPT, "f32", false, this::gpt2Sizes),
+            new Script("pytorch-compiled", TRAINING_SCRIPT, "f32", true, this::gpt2Sizes),
+            new Script(BEST, TRAINING_SCRIPT, "bf16", true, this::bestSizes)));
   }
 
   /**
@@ -287,12 +295,21 @@ final class Contestants {
     }
   }
 
+  private List<String> bestSizes(JsonNode ours) {
+    refuseSlowBf16(ours, wanted);
+    return gpt2Sizes(ours);
+  }
+
   /** A peer in Python: a script of {@code bench/peers}, and how it computes. */
-  private record Script(String name, String file, String precision, boolean compiled) {}
+  private record Script(
+      String name,
+      String file,
+      String precision,
+      boolean compiled,
+      Function<JsonNode, List<String>> arguments) {}
 
   /** Peers that need a module of Python, which is not looked for if none of them is wanted. */
-  private void python(
-      String module, List<Script> scripts, Function<JsonNode, List<String>> arguments) {
+  private void python(String module, List<Script> scripts) {
     List<Script> chosen = scripts.stream().filter(script -> isWanted(script.name())).toList();
     if (chosen.isEmpty()) {
       return;
@@ -309,11 +326,8 @@ final class Contestants {
             new Contestant(
                 script.name(),
                 sizes -> {
-                  if (script.name().equals(BEST)) {
-                    refuseSlowBf16(sizes, wanted);
-                  }
                   List<String> command = new ArrayList<>(List.of("python3", file.toString()));
-                  command.addAll(arguments.apply(sizes));
+                  command.addAll(script.arguments().apply(sizes));
                   // The last of two counts: ours may be another.
                   Contest.option(command, "--precision", script.precision());
                   Contest.option(command, "--compile", script.compiled() ? 1 : 0);

@@ -108,7 +108,7 @@ final class BenchCompareTest {
                 List.of(),
                 1);
     assertThat(result.rows()).extracting(ContestResult.Row::name).containsExactly("quern");
-    assertThat(result.leftOut().getFirst().reason()).contains("0.100 minutes", "--limit");
+    assertThat(result.leftOut().getFirst().reason()).contains("longer than 6 s", "--limit");
   }
 
   @Test
