@@ -94,7 +94,7 @@ final class BenchCompareCommand implements Callable<Integer> {
       paramLabel = "MINUTES",
       defaultValue = "15",
       description =
-          "How long a process of a peer or of ours may take; who takes longer is left out"
+          "How long a process may take; a peer that takes longer is left out"
               + " (default: ${DEFAULT-VALUE}).")
   private int limit = 15;
 
